@@ -1,0 +1,57 @@
+-- Undoes limits_and_usage. Drops for good: all rate limits and blocks, the monthly counters with their reservations, the
+-- ledger, prices, incidents and the providers' health. Settle or reap open turns first.
+
+select private.remove_job('reap_turns');
+select private.remove_job('forget_rate_limits');
+select private.remove_job('close_idle_conversations');
+select private.remove_job('erase_agents');
+delete from private.partitioned_tables where name = 'usage_logs';
+drop policy "agent_reader reads conversations" on public.conversations;
+drop policy "agent_reader reads messages" on public.messages;
+drop policy "agent_reader reads memory" on public.entity_memory;
+revoke select on public.conversations, public.messages, public.entity_memory from agent_reader;
+drop function
+  private.erase_agents,
+  private.can_erase,
+  private.close_idle_conversations,
+  private.reap_turns,
+  private.settle_abandoned,
+  public.settle_turn,
+  private.hold_turn,
+  private.store_answer,
+  private.bill_turn,
+  public.append_deltas,
+  public.admit_turn,
+  private.take_turn,
+  private.agent_settings,
+  private.open_turn,
+  private.forget_session,
+  private.hold_session,
+  private.budget_refusal,
+  private.reserve,
+  private.spend_limits,
+  private.cost_estimate,
+  private.agent_prompt,
+  private.agent_facts,
+  private.caller_refusal,
+  private.refusal,
+  private.model_cost,
+  private.turn_memory,
+  public.report_incident,
+  private.limit_state,
+  public.validate_api_key,
+  private.touch_key,
+  private.load_caller,
+  public.usage_summary,
+  private.quota,
+  private.month_of,
+  private.forget_rate_limits,
+  public.check_rate_limit,
+  private.spend,
+  private.add_mark,
+  private.spend_slowly,
+  private.blocked,
+  private.weigh_marks;
+drop table public.provider_health, public.security_incidents, public.model_prices, public.usage_logs, public.usage_counters, public.rate_limits;
+drop type private.caller;
+drop type private.spending;
