@@ -1,0 +1,36 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { StartFailure } from "../../local/failure.ts";
+import { readOptions } from "../../local/options.ts";
+
+Deno.test("start has its defaults and takes its flags", () => {
+  const defaults = { port: 54321, dataDir: ".parley/data", memory: false, reset: false, databaseUrl: null };
+  assertEquals(readOptions([], undefined), defaults);
+  assertEquals(readOptions([], " "), defaults);
+  assertEquals(readOptions(["--port", "0", "--data-dir=x", "--reset"], undefined), {
+    ...defaults,
+    port: 0,
+    dataDir: "x",
+    reset: true,
+  });
+  assertEquals(readOptions([], "postgres://u@h/d")?.databaseUrl, "postgres://u@h/d");
+  assertEquals(readOptions(["--help"], undefined), null);
+});
+
+Deno.test("start refuses in one line what it cannot do", () => {
+  const refused: [string[], string | undefined, string][] = [
+    [["--prot", "1"], undefined, "--prot"],
+    [["8080"], undefined, "8080"],
+    [["--port", "http"], undefined, "0 to 65535"],
+    [["--port", "70000"], undefined, "0 to 65535"],
+    [["--port"], undefined, "--port"],
+    [["--data-dir="], undefined, "the path is empty"],
+    [[], "mysql://h/d", "postgres://"],
+    [[], "not an address", "postgres://"],
+    [["--memory"], "postgres://h/d", "--memory together with DATABASE_URL"],
+    [["--reset"], "postgres://h/d", "--reset together with DATABASE_URL"],
+  ];
+  for (const [args, url, expected] of refused) {
+    const failure = assertThrows(() => readOptions(args, url), StartFailure, expected);
+    assertEquals(failure.message.includes("\n"), false);
+  }
+});
