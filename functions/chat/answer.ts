@@ -1,0 +1,103 @@
+import type { Deps } from "../../shared/deps.ts";
+import { Problem, problem } from "../../shared/errors.ts";
+import type { ResolvedModel } from "../../shared/models.ts";
+import type { Match } from "../../shared/results.ts";
+import type { Turn } from "./admission.ts";
+import { type Citation, CitedText, type Filtered } from "./citations.ts";
+import type { Meter } from "./meter.ts";
+import { type ModelEnd, readModel, type TokenCount } from "./model-stream.ts";
+import { buildPrompt } from "./prompt.ts";
+import { retrieve } from "./retrieval.ts";
+import { turnSettings } from "./settings.ts";
+
+/** How answering ended: with the whole answer, by a fault, or because nobody waits for it any more. */
+export type AnswerEnd =
+  | { kind: "finished"; finishReason: string }
+  | { kind: "failed"; problem: Problem }
+  | { kind: "aborted" };
+
+/** What was answered, as far as it came. */
+export interface Answer {
+  text: string;
+  citations: Citation[];
+  retrieved: Match[];
+  usage: TokenCount;
+  /** Milliseconds from the request to the model's first token; null when there was none. */
+  firstTokenMs: number | null;
+  end: AnswerEnd;
+}
+
+/** Where an answer goes while it is made, and what ends it early. */
+export interface AnswerOptions {
+  model: ResolvedModel["model"];
+  meter: Meter;
+  signal: AbortSignal;
+  say(text: string): void;
+  cite(citation: Citation): void;
+}
+
+/** Retrieves, prompts and streams the answer of one turn. Never throws: every end is a value. */
+export async function answer(
+  turn: Turn,
+  deps: Pick<Deps, "rpc" | "embed" | "log">,
+  { model, meter, signal, say, cite }: AnswerOptions,
+): Promise<Answer> {
+  const { agent } = turn.admission;
+  const result = nothing({ kind: "aborted" });
+  try {
+    result.retrieved = await retrieve(turn, deps, signal);
+    const settings = turnSettings(agent.config);
+    const prompt = buildPrompt(turn, result.retrieved, settings.promptTokens);
+    const cited = new CitedText(prompt.chunks, turn.question);
+    meter.send(prompt.messages);
+    const pass = ({ text, citations }: Filtered) => {
+      result.text += text;
+      if (text !== "") say(text);
+      result.citations.push(...citations);
+      citations.forEach(cite);
+    };
+    const end = await readModel(model, {
+      prompt: prompt.messages,
+      maxOutputTokens: agent.max_tokens,
+      temperature: agent.temperature,
+      topP: agent.top_p,
+    }, {
+      signal,
+      timeouts: settings.timeouts,
+      onText: (text) => {
+        result.firstTokenMs ??= Math.round(performance.now() - turn.startedAt);
+        meter.receive(text);
+        pass(cited.push(text));
+      },
+    });
+    pass(cited.end());
+    result.usage = meter.bill(end);
+    result.end = endOf(end, result.text);
+  } catch (error) {
+    if (!signal.aborted) result.end = { kind: "failed", problem: toProblem(error) };
+  }
+  return result;
+}
+
+/** An answer of which nothing came. */
+export function nothing(end: AnswerEnd): Answer {
+  return { text: "", citations: [], retrieved: [], usage: { input: 0, output: 0 }, firstTokenMs: null, end };
+}
+
+function endOf(end: ModelEnd, text: string): AnswerEnd {
+  if (end.kind === "aborted") return end;
+  if (end.kind === "failed") {
+    const detail = end.code === "provider_timeout" ? "the model was silent for too long" : "the model failed";
+    return { kind: "failed", problem: problem(end.code, `Cannot answer: ${detail}`, { cause: end.cause }) };
+  }
+  if (text.trim() === "") {
+    return { kind: "failed", problem: problem("provider_failed", "Cannot answer: the model said nothing") };
+  }
+  return { kind: "finished", finishReason: end.finishReason };
+}
+
+/** What was thrown, as the problem to tell. */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  return problem("internal", "Cannot answer: an unexpected error", { cause: error });
+}

@@ -1,0 +1,130 @@
+import type { LanguageModelV4Message, LanguageModelV4Prompt } from "@ai-sdk/provider";
+import type { Match } from "../../shared/results.ts";
+import { renderSources } from "../../shared/sources.ts";
+import { countTokens } from "../../shared/tokens.ts";
+import type { Admitted, Turn } from "./admission.ts";
+import { withoutMarkers } from "./markers.ts";
+import { type PromptTexts, promptTexts } from "./prompt-texts.ts";
+
+/** What is sent to the model. */
+export interface Prompt {
+  messages: LanguageModelV4Prompt;
+  /** The chunks that had room, in order: chunk `n`, counted from 1, is source `n`. */
+  chunks: Match[];
+}
+
+// Roles and separators cost a model a few tokens for each message.
+const MESSAGE_TOKENS = 4;
+// While there is history, so much of the room that is left may go to sources.
+const SOURCES_SHARE = 0.75;
+
+/**
+ * The prompt of a turn: one system message (instructions, facts, memory, summary, sources), the history, the question. What
+ * does not fit `budget` tokens is left out, sources from the worst on, history from the oldest on; instructions and
+ * question are always whole.
+ */
+export function buildPrompt(
+  { admission, question, language }: Pick<Turn, "admission" | "question" | "language">,
+  found: Match[],
+  budget: number,
+): Prompt {
+  const texts = promptTexts(language, admission.agent.language);
+  const room = new Room(budget);
+  const instructions = [instructionsOf(admission, texts), texts.language].join("\n\n");
+  for (const text of [instructions, texts.sources, question]) room.spend(text);
+  const known = background(admission, texts, room);
+  const chunks = fitSources(found, room, admission.history.length > 0 ? SOURCES_SHARE : 1);
+  const sources = sourcesBlock(admission, chunks, texts);
+  const history = fitHistory(admission.history, room);
+  const messages: LanguageModelV4Prompt = [
+    { role: "system", content: [instructions, ...known, ...sources].join("\n\n") },
+    ...history,
+    { role: "user", content: [{ type: "text", text: question }] },
+  ];
+  return { messages, chunks };
+}
+
+/** The tokens of a prompt as counted here, for when the provider did not say. */
+export function countPrompt(messages: LanguageModelV4Prompt): number {
+  const texts = messages.map(({ content }) =>
+    typeof content === "string"
+      ? content
+      : content.map((part) => part.type === "text" ? part.text : "").join("")
+  );
+  return texts.reduce((tokens, text) => tokens + countTokens(text) + MESSAGE_TOKENS, 0);
+}
+
+/** Counts what was put into the prompt and knows what is left. */
+class Room {
+  #spent = 0;
+  constructor(readonly budget: number) {}
+
+  get spent(): number {
+    return this.#spent;
+  }
+
+  get left(): number {
+    return this.budget - this.#spent;
+  }
+
+  spend(text: string): void {
+    this.#spent += countTokens(text) + MESSAGE_TOKENS;
+  }
+
+  /** Spends a text's tokens if no more than `left`. */
+  fits(text: string, left = this.left): boolean {
+    const tokens = countTokens(text) + MESSAGE_TOKENS;
+    if (tokens > left) return false;
+    this.#spent += tokens;
+    return true;
+  }
+}
+
+function instructionsOf({ agent, prompt }: Admitted, texts: PromptTexts): string {
+  if (prompt !== null) return prompt;
+  return [texts.identity(agent.name, agent.role), agent.instructions].filter((part) => part !== "").join(
+    "\n\n",
+  );
+}
+
+function background({ facts, memory, summary }: Admitted, texts: PromptTexts, room: Room): string[] {
+  return [
+    list(texts.facts, facts.map(({ key, value }) => `${key}: ${value}`), room),
+    list(texts.memory, memory.map(({ type, value }) => `${type}: ${value}`), room),
+    summary ? list(texts.summary, [summary], room) : "",
+  ].filter((part) => part !== "");
+}
+
+function list(title: string, lines: string[], room: Room): string {
+  const kept = lines.map((line) => `- ${line}`).filter((line) => room.fits(line));
+  return kept.length === 0 ? "" : [title, ...kept].join("\n");
+}
+
+function fitSources(found: Match[], room: Room, share: number): Match[] {
+  const limit = room.spent + room.left * share;
+  const chunks: Match[] = [];
+  for (const chunk of found) {
+    if (!room.fits(renderSources([chunk]), limit - room.spent)) break;
+    chunks.push(chunk);
+  }
+  return chunks;
+}
+
+function sourcesBlock({ agent }: Admitted, chunks: Match[], texts: PromptTexts): string[] {
+  if (chunks.length > 0) return [texts.sources, renderSources(chunks)];
+  return agent.rag_enabled && agent.has_knowledge ? [texts.noSources] : [];
+}
+
+function fitHistory(history: Admitted["history"], room: Room): LanguageModelV4Message[] {
+  const kept: LanguageModelV4Message[] = [];
+  for (const { role, content } of history.toReversed()) {
+    if (role !== "user" && role !== "assistant") continue;
+    // The numbers of earlier answers name sources that are not in this prompt.
+    const text = role === "assistant" ? withoutMarkers(content) : content;
+    if (!room.fits(text)) break;
+    kept.unshift({ role, content: [{ type: "text", text }] });
+  }
+  // Models expect a conversation to open with its user.
+  while (kept[0]?.role === "assistant") kept.shift();
+  return kept;
+}

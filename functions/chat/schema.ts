@@ -1,0 +1,38 @@
+import { z } from "zod";
+import { jsonObject, text } from "../../shared/fields.ts";
+
+/** The largest body of a chat route in bytes. */
+export const CHAT_BYTES = 256 * 1024;
+
+const sessionId = text({ min: 1, max: 200 });
+
+/** The body of `POST /chat`. Without `session_id` a session is started and returned. */
+export const ChatRequest = z.object({
+  message: text({ min: 1, max: 32_000 }),
+  session_id: sessionId.optional(),
+  visitor_id: text({ min: 1, max: 200 }).optional(),
+  stream: z.boolean().optional(),
+  metadata: jsonObject().optional(),
+  // A key already names its agent; one that named another would have to be ignored or believed.
+  agent_id: z.undefined({ error: "must not be sent with an agent key, which names its agent" }).optional(),
+});
+
+/** The body of `POST /chat`. */
+export type ChatRequest = z.infer<typeof ChatRequest>;
+
+/** The body of `POST /chat/feedback`. */
+export const FeedbackRequest = z.object({
+  message_id: z.uuid(),
+  rating: z.union([z.literal(-1), z.literal(1)]),
+  comment: text({ max: 4000 }).optional(),
+  category: text({ min: 1, max: 100 }).optional(),
+});
+
+/** The session named by a path. */
+export const SessionPath = z.object({ session_id: sessionId });
+
+/** The query of `GET /chat/sessions/{session_id}/messages`. */
+export const MessagesQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  before: z.uuid().optional(),
+});

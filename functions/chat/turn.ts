@@ -1,0 +1,183 @@
+import type { Deps } from "../../shared/deps.ts";
+import { type Problem, problem } from "../../shared/errors.ts";
+import { type ResolvedModel, splitModel } from "../../shared/models.ts";
+import type { Turn } from "./admission.ts";
+import { type Answer, answer, nothing } from "./answer.ts";
+import type { Citation } from "./citations.ts";
+import { type StopReason, TurnLease } from "./lease.ts";
+import { Meter } from "./meter.ts";
+import { settle, type SettlementRequest } from "./settlement.ts";
+
+/** Tokens of a turn, as the HTTP contract shows them. */
+export interface Usage {
+  input_tokens: number;
+  output_tokens: number;
+  total_tokens: number;
+}
+
+/** What a turn tells while it runs; each protocol writes it in its own form. */
+export interface TurnListener {
+  delta(text: string): void;
+  citation(citation: Citation): void;
+}
+
+/** What a turn came to. `problem` is null when the answer is whole, or was stopped on request. */
+export interface TurnEnd {
+  problem: Problem | null;
+  /** The id of the stored answer; null when nothing was said and nothing is stored. */
+  messageId: string | null;
+  answer: string;
+  citations: Citation[];
+  usage: Usage;
+  finishReason: string;
+  responseTimeMs: number;
+  createdAt: string;
+}
+
+/** What a turn takes besides itself. */
+export interface TurnOptions {
+  model: ResolvedModel;
+  listener: TurnListener;
+  /** The turn's own: aborted when the client leaves, and by the turn itself when it is told to stop. */
+  controller: AbortController;
+}
+
+type TurnDeps = Pick<Deps, "rpc" | "embed" | "log" | "background" | "now">;
+
+/**
+ * Runs an admitted turn to its settlement: retrieve, stream, settle. Never throws, and never leaves a turn that it could
+ * settle; one that it could not (the process was killed, the database stayed away) is settled by `reap_turns`.
+ */
+export async function runTurn(turn: Turn, deps: TurnDeps, options: TurnOptions): Promise<TurnEnd> {
+  const { model, listener, controller } = options;
+  let stopped: StopReason | null = null;
+  const meter = new Meter();
+  const lease = new TurnLease(turn.admission.turn_id, deps, {
+    used: () => {
+      const { input, output } = meter.soFar();
+      return { provider: model.provider, model: model.modelId, inputTokens: input, outputTokens: output };
+    },
+    onStop: (reason) => {
+      stopped = reason;
+      controller.abort();
+    },
+  });
+  const answered = await answer(turn, deps, {
+    model: model.model,
+    meter,
+    signal: controller.signal,
+    say: (text) => {
+      lease.keep(text);
+      listener.delta(text);
+    },
+    cite: (citation) => listener.citation(citation),
+  });
+  lease.end();
+  return await close(turn, deps, { model, answered, stopped });
+}
+
+/** Settles a turn whose model could not even be called; what was wrong is the result's problem. */
+export async function failTurn(turn: Turn, deps: TurnDeps, problem: Problem): Promise<TurnEnd> {
+  return await close(turn, deps, {
+    model: splitModel(turn.admission.agent.model),
+    answered: nothing({ kind: "failed", problem }),
+    stopped: null,
+  });
+}
+
+interface Closing {
+  model: Pick<ResolvedModel, "provider" | "modelId">;
+  answered: Answer;
+  stopped: StopReason | null;
+}
+
+/** Settles what was answered and says how it ended. */
+async function close(turn: Turn, deps: TurnDeps, { model, answered, stopped }: Closing): Promise<TurnEnd> {
+  const responseTimeMs = Math.round(performance.now() - turn.startedAt);
+  const verdict = judge(answered, stopped);
+  const { usage: { input, output }, firstTokenMs } = answered;
+  const request: SettlementRequest = {
+    turnId: turn.admission.turn_id,
+    outcome: verdict.outcome,
+    answer: answered.text,
+    citations: answered.citations,
+    provider: model.provider,
+    model: model.modelId,
+    inputTokens: input,
+    outputTokens: output,
+    finishReason: verdict.finishReason,
+    responseTimeMs,
+    firstTokenMs,
+    attempts: [{
+      provider: model.provider,
+      model: model.modelId,
+      outcome: verdict.outcome,
+      error_code: verdict.problem?.code ?? null,
+      first_token_ms: firstTokenMs,
+      duration_ms: responseTimeMs,
+    }],
+    errorCode: verdict.problem?.code ?? null,
+    retrieved: answered.retrieved.map(({ id, document_id, similarity, score }) => ({
+      chunk_id: id,
+      document_id,
+      similarity,
+      score,
+    })),
+  };
+  const settled = await settle(request, deps);
+  deps.log.info("turn_ended", {
+    turn_id: turn.admission.turn_id,
+    agent_id: turn.admission.agent.id,
+    provider: model.provider,
+    model: model.modelId,
+    outcome: verdict.outcome,
+    error_code: verdict.problem?.code,
+    input_tokens: input,
+    output_tokens: output,
+    first_token_ms: firstTokenMs,
+    response_time_ms: responseTimeMs,
+    settled: settled !== null,
+  });
+  return {
+    problem: verdict.problem,
+    messageId: answered.text === "" ? null : turn.admission.message_id,
+    answer: answered.text,
+    citations: answered.citations,
+    usage: settled?.usage ?? { input_tokens: input, output_tokens: output, total_tokens: input + output },
+    finishReason: verdict.finishReason,
+    responseTimeMs,
+    createdAt: settled?.created_at ?? deps.now().toISOString(),
+  };
+}
+
+interface Verdict {
+  outcome: SettlementRequest["outcome"];
+  finishReason: string;
+  problem: Problem | null;
+}
+
+function judge({ end }: Answer, stopped: StopReason | null): Verdict {
+  if (end.kind === "finished") {
+    return { outcome: "completed", finishReason: end.finishReason, problem: null };
+  }
+  if (end.kind === "failed") return { outcome: "failed", finishReason: "error", problem: end.problem };
+  switch (stopped) {
+    case "kill_switch":
+      return {
+        outcome: "failed",
+        finishReason: "error",
+        problem: problem("kill_switch", "Cannot answer: answering was switched off"),
+      };
+    case "settled":
+      return {
+        outcome: "aborted",
+        finishReason: "aborted",
+        problem: problem("unavailable", "Cannot answer: the turn was closed"),
+      };
+    case "stopped":
+      return { outcome: "aborted", finishReason: "stopped", problem: null };
+    case null:
+      // The client left: there is nobody to tell.
+      return { outcome: "aborted", finishReason: "aborted", problem: null };
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * A table as text: each row with the names of its columns, "Name: Chair; Price: 49", so that a row says what it means
+ * wherever the text is cut. Without a header row the cells alone.
+ */
+export function csvText(text: string): string {
+  const { body, delimiter } = dialectOf(text);
+  const rows = parseCsv(body, delimiter).filter((row) => row.some((cell) => cell.trim() !== ""));
+  const [first = [], ...rest] = rows;
+  const names = rest.length > 0 && isHeader(first) ? first.map((name) => flat(name)) : null;
+  return (names ? rest : rows).map((row) => rowText(row, names)).join("\n");
+}
+
+/** The rows of a CSV text (RFC 4180): cells may be quoted, and then hold the delimiter, line breaks and doubled quotes. */
+export function parseCsv(text: string, delimiter: string): string[][] {
+  const rows: string[][] = [];
+  let row: string[] = [], at = 0;
+  while (at < text.length) {
+    let cell: string;
+    if (text[at] === '"') {
+      [cell, at] = quotedCell(text, at + 1);
+      // Characters behind a closing quote belong to the cell: nothing is lost of a sloppy file.
+      const end = cellEnd(text, at, delimiter);
+      cell += text.slice(at, end);
+      at = end;
+    } else {
+      const end = cellEnd(text, at, delimiter);
+      cell = text.slice(at, end);
+      at = end;
+    }
+    row.push(cell);
+    if (text[at] === delimiter) {
+      at++;
+      if (at < text.length) continue;
+      row.push("");
+    }
+    at++;
+    rows.push(row);
+    row = [];
+  }
+  return rows;
+}
+
+function quotedCell(text: string, start: number): [string, number] {
+  let cell = "", from = start;
+  while (true) {
+    const quote = text.indexOf('"', from);
+    // A quote that never closes takes the rest.
+    if (quote < 0) return [cell + text.slice(from), text.length];
+    if (text[quote + 1] !== '"') return [cell + text.slice(from, quote), quote + 1];
+    cell += text.slice(from, quote + 1);
+    from = quote + 2;
+  }
+}
+
+function cellEnd(text: string, from: number, delimiter: string): number {
+  for (let at = from; at < text.length; at++) if (text[at] === delimiter || text[at] === "\n") return at;
+  return text.length;
+}
+
+const delimiters = [",", ";", "\t", "|"];
+
+/** The delimiter: as Excel's first line `sep=;` says, else the one that cuts the first rows alike and most often. */
+function dialectOf(text: string): { body: string; delimiter: string } {
+  const named = /^sep=(.)\n/.exec(text);
+  if (named) return { body: text.slice(named[0].length), delimiter: named[1]! };
+  const head = text.slice(0, 10_000).split("\n").slice(0, 20).join("\n");
+  const scores = delimiters.map((delimiter) => {
+    const widths = parseCsv(head, delimiter).filter((row) => row.join("") !== "").map((row) => row.length);
+    const alike = widths.filter((width) => width === widths[0]).length / widths.length;
+    return (widths[0] ?? 1) > 1 ? alike * 100 + widths[0]! : 0;
+  });
+  return { body: text, delimiter: delimiters[scores.indexOf(Math.max(...scores))]! };
+}
+
+/** A header has a name for most columns, none twice, and no numbers. */
+function isHeader(row: string[]): boolean {
+  const names = row.map((cell) => cell.trim()).filter((cell) => cell !== "");
+  return names.length >= row.length / 2 && new Set(names).size === names.length &&
+    names.every((name) => name.length <= 100 && !/^[-+\d.,\s€$%]+$/.test(name));
+}
+
+function rowText(row: string[], names: string[] | null): string {
+  return row.map((cell, column) => {
+    const value = flat(cell), name = names?.[column] ?? "";
+    return value === "" ? "" : name === "" ? value : `${name}: ${value}`;
+  }).filter((cell) => cell !== "").join("; ");
+}
+
+function flat(cell: string): string {
+  return cell.replace(/\s+/g, " ").trim();
+}

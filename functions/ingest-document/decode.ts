@@ -1,0 +1,63 @@
+import { problem } from "../../shared/errors.ts";
+
+/** The problem of a document that cannot be taken as it is. */
+export function unreadable(detail: string): Error {
+  return problem("validation_failed", `Cannot read the document: ${detail}`);
+}
+
+/** How to decode. */
+export interface DecodeOptions {
+  /** The encoding a document names itself, tried when it is no UTF-8. */
+  declared?: string | null;
+  /** Whether to take what is neither for windows-1252, in which old French documents and tables still are. */
+  isLegacyAllowed?: boolean;
+}
+
+/**
+ * The text of bytes: UTF-16 with a byte order mark, else UTF-8, else what `options` allow. NUL is refused, since no
+ * text has it and PostgreSQL does not store it; a half of a surrogate pair cannot be decoded at all.
+ */
+export function decodeText(bytes: Uint8Array, options: DecodeOptions = {}): string {
+  const text = decoded(bytes, options);
+  if (text.includes("\0")) throw unreadable("it contains NUL characters, so it is no text");
+  return text;
+}
+
+function decoded(bytes: Uint8Array, { declared, isLegacyAllowed }: DecodeOptions): string {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return decodedAs("utf-16le", bytes) ?? refuse("UTF-16");
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return decodedAs("utf-16be", bytes) ?? refuse("UTF-16");
+  return decodedAs("utf-8", bytes) ?? (declared ? decodedAs(declared, bytes) : null) ??
+    (isLegacyAllowed && isLegacyText(bytes) ? decodedAs("windows-1252", bytes) : null) ?? refuse("UTF-8");
+}
+
+function decodedAs(encoding: string, bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+  } catch (error) {
+    // TypeError: not of that encoding; RangeError: no such encoding.
+    if (error instanceof TypeError || error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+function refuse(encoding: string): never {
+  throw unreadable(`it is not valid ${encoding}`);
+}
+
+/** Whether no byte is a control character or one that windows-1252 leaves undefined: a picture or archive has many. */
+function isLegacyText(bytes: Uint8Array): boolean {
+  const undefinedBytes = [0x7f, 0x81, 0x8d, 0x8f, 0x90, 0x9d];
+  return bytes.every((byte) => byte >= 32 ? !undefinedBytes.includes(byte) : byte >= 9 && byte <= 13);
+}
+
+/**
+ * A text as it is stored and cut: composed (NFC, so that "é" is one character however it was typed), one kind of line
+ * break, none of the characters that are not seen or end a page.
+ */
+export function cleanText(text: string): string {
+  const unified = text.normalize("NFC").replace(/\r\n?|\u2028|\u2029|\f/g, "\n");
+  // Byte order marks and soft hyphens stand in the middle of words.
+  const visible = /[\ufeff\u00ad]/.test(unified) ? unified.replace(/[\ufeff\u00ad]/g, "") : unified;
+  // deno-lint-ignore no-control-regex
+  return visible.replace(/[\x01-\x08\x0b\x0e-\x1f\x7f]/g, " ");
+}

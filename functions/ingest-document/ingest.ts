@@ -1,0 +1,151 @@
+import { sha256 } from "../../shared/api-key.ts";
+import { authorize } from "../../shared/auth.ts";
+import type { Deps } from "../../shared/deps.ts";
+import { Problem, problem } from "../../shared/errors.ts";
+import { type Handler, json } from "../../shared/http.ts";
+import { limitHeaders } from "../../shared/limits.ts";
+import { type Target, targetOf } from "./agent.ts";
+import { type Batch, type Batches, readBatches } from "./batches.ts";
+import { unreadable } from "./decode.ts";
+import { Meter } from "./meter.ts";
+import { forgetDeleted, keepOriginal } from "./original.ts";
+import { leaseSeconds, type Outcome, runRound } from "./round.ts";
+import { readUpload, type Upload } from "./upload.ts";
+
+type Needed = Pick<Deps, "env" | "log" | "rpc" | "rpcAs" | "storage" | "now" | "embed" | "background">;
+
+/** Stores a document: a short one at once (201), a long one in the background (202), a known one not again (200). */
+export function ingestDocument(deps: Needed): Handler {
+  return async (request) => {
+    const caller = await authorize(request, deps, { allow: ["key", "user", "secret"], scope: "ingest" });
+    const headers = caller.kind === "key" ? limitHeaders(caller.limits, deps.now()) : {};
+    const upload = await readUpload(request);
+    const target = await targetOf(caller, upload.agentId, deps, { write: true });
+    const meter = new Meter();
+    // Read before anything is stored: what cannot be read leaves no trace.
+    const { first, batches } = await meter.measure(() => peek(upload));
+    const begun = await begin(upload, target, deps).catch(async (error) => {
+      await batches.close();
+      throw error;
+    });
+    if (begun.outcome === "deduplicated") {
+      await batches.close();
+      const { outcome: _, ...known } = begun;
+      return json({ ...known, deduplicated: true }, 200, headers);
+    }
+    const round = runRound(leasedBy(begun), () => Promise.resolve(batches), meter, deps);
+    if (first.done) return answer(await round, { begun, target, headers }, deps);
+    deps.background(round);
+    return accepted(begun.document_id, "processing", headers);
+  };
+}
+
+/** The answer to work that continues in the background; `Location` says where to ask for it. */
+export function accepted(
+  documentId: string,
+  status: "queued" | "processing",
+  headers: Record<string, string> = {},
+): Response {
+  const location = `/functions/v1/ingest-document/${documentId}`;
+  return json({ document_id: documentId, status }, 202, { ...headers, location });
+}
+
+type Begun = Awaited<ReturnType<typeof begin>>;
+type Created = Extract<Begun, { outcome: "created" }>;
+
+/** The answer for a document whose only batch was tried at once. */
+async function answer(
+  round: Outcome,
+  { begun, target, headers }: { begun: Created; target: Target; headers: Record<string, string> },
+  deps: Needed,
+): Promise<Response> {
+  const { document_id, replaces } = begun;
+  switch (round.outcome) {
+    case "ready":
+      if (replaces !== null) deps.background(forgetDeleted(deps));
+      return json({ document_id, status: "ready", chunks: round.chunks, tokens: round.tokens }, 201, headers);
+    case "failed":
+      await deps.rpc.deleteDocument({ agentId: target.agentId, documentId: document_id });
+      throw round.problem;
+    default:
+      // The model could not be reached: the original is kept, and later rounds try again.
+      return accepted(document_id, "queued", headers);
+  }
+}
+
+/** Keeps the original and takes the lease of its ingestion; what the database does not take is not kept either. */
+async function begin(
+  { bytes, agentId: _agent, field: _field, ...described }: Upload,
+  target: Target,
+  deps: Needed,
+) {
+  const kept = await keepOriginal(bytes, { ...target, mimeType: described.mimeType }, deps);
+  const discard = () => {
+    if (kept.filePath !== undefined) deps.background(deps.storage.remove([kept.filePath]));
+  };
+  const { agentId, apiKeyId, createdBy } = target;
+  try {
+    const begun = await deps.rpc.beginDocument({
+      ...described,
+      ...kept,
+      agentId,
+      apiKeyId,
+      createdBy,
+      contentHash: await sha256(bytes),
+      sizeBytes: bytes.byteLength,
+      embeddingModel: deps.env.EMBEDDING_MODEL,
+      leaseSeconds,
+    });
+    if (begun.outcome === "refused") throw quotaExceeded(begun);
+    if (begun.outcome === "deduplicated") discard();
+    return begun;
+  } catch (error) {
+    discard();
+    throw error;
+  }
+}
+
+function quotaExceeded({ limit, used }: { limit: number; used: number }): Error {
+  return problem(
+    "quota_exceeded",
+    `Cannot store the document: ${used} of the plan's ${limit} documents are used`,
+    {
+      members: { quota: "documents", limit, used },
+    },
+  );
+}
+
+function leasedBy(begun: Created) {
+  return {
+    documentId: begun.document_id,
+    lease: begun.lease,
+    embeddingModel: begun.embedding_model,
+    language: begun.language,
+    agentLanguage: begun.agent_language,
+    chunks: 0,
+    reusable: new Set(begun.reusable),
+  };
+}
+
+/** Opens a document and reads its first batch, which `batches` then gives once more. */
+async function peek(upload: Upload): Promise<{ first: Batch; batches: Batches }> {
+  const rest = await readBatches(upload).catch((error) => refuse(error, upload));
+  const first = await rest.next().catch((error) => refuse(error, upload));
+  if (first.done && first.chunks.length === 0) refuse(unreadable("it has no text"), upload);
+  let pending: Batch | null = first;
+  const next = () => {
+    const batch = pending;
+    pending = null;
+    return batch === null ? rest.next() : Promise.resolve(batch);
+  };
+  return { first, batches: { next, close: rest.close } };
+}
+
+/** Says in which field the document came that cannot be read. */
+function refuse(error: unknown, { field }: Upload): never {
+  if (!(error instanceof Problem) || error.code !== "validation_failed") throw error;
+  throw problem(error.code, error.detail, {
+    members: { errors: [{ path: field, message: error.detail }] },
+    cause: error,
+  });
+}

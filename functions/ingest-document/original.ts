@@ -1,0 +1,62 @@
+import type { Deps } from "../../shared/deps.ts";
+import type { Rpc } from "../../shared/rpc.ts";
+import { decodeBase64, encodeBase64 } from "./base64.ts";
+
+/** A stored original. */
+export interface Original {
+  bytes: Uint8Array<ArrayBuffer>;
+  mimeType: string;
+  title: string;
+}
+
+/** Where an original is kept: in the table, or in the bucket under a path. */
+export type Kept = { fileBase64: string; filePath?: undefined } | {
+  filePath: string;
+  fileBase64?: undefined;
+};
+
+/**
+ * Puts an original into the bucket where the project has Storage, else makes it ready for the table. The bucket comes
+ * before the database, so that no document ever stands there without its original.
+ */
+export async function keepOriginal(
+  bytes: Uint8Array<ArrayBuffer>,
+  { ownerId, agentId, mimeType }: { ownerId: string; agentId: string; mimeType: string },
+  deps: Pick<Deps, "rpc" | "storage">,
+): Promise<Kept> {
+  if (await storageMode(deps.rpc) === "table") return { fileBase64: encodeBase64(bytes) };
+  const filePath = `${ownerId}/${agentId}/${crypto.randomUUID()}`;
+  await deps.storage.upload(filePath, bytes, mimeType);
+  return { filePath };
+}
+
+/** The original of a document, from the table or the bucket; null when it is gone. */
+export async function originalOf(
+  documentId: string,
+  deps: Pick<Deps, "rpc" | "storage">,
+): Promise<Original | null> {
+  const file = await deps.rpc.documentFile({ documentId });
+  if (file === null) return null;
+  const { mime_type: mimeType, title } = file;
+  if (file.file_base64 !== null) return { bytes: decodeBase64(file.file_base64), mimeType, title };
+  const bytes = file.file_path === null ? null : await deps.storage.download(file.file_path);
+  return bytes && { bytes, mimeType, title };
+}
+
+/** Removes from the bucket what belongs to deleted documents, and then what is left of these in the database. */
+export async function forgetDeleted(deps: Pick<Deps, "rpc" | "storage">): Promise<void> {
+  if (await storageMode(deps.rpc) === "table") return;
+  const deleted = await deps.rpc.deletedFiles({});
+  if (deleted.length === 0) return;
+  await deps.storage.remove(deleted.map(({ file_path }) => file_path));
+  await deps.rpc.forgetDocuments({ documentIds: deleted.map(({ document_id }) => document_id) });
+}
+
+// Asked once per process: whether a project has Storage does not change while it runs.
+const modes = new WeakMap<Pick<Rpc, "storageMode">, "bucket" | "table">();
+
+async function storageMode(rpc: Rpc): Promise<"bucket" | "table"> {
+  const mode = modes.get(rpc) ?? await rpc.storageMode();
+  modes.set(rpc, mode);
+  return mode;
+}

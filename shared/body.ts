@@ -1,0 +1,84 @@
+import type { z } from "zod";
+import { problem } from "./errors.ts";
+
+/** Reads a whole body, counting the bytes that really arrive; stops and throws `body_too_large` beyond `maxBytes`. */
+export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const declared = Number(request.headers.get("content-length") ?? 0);
+  if (declared > maxBytes) throw tooLarge(declared, maxBytes);
+  if (request.body === null) return new Uint8Array();
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  const reader = request.body.getReader();
+  while (true) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.byteLength;
+    if (size > maxBytes) {
+      await reader.cancel();
+      throw tooLarge(size, maxBytes);
+    }
+    parts.push(value);
+  }
+  const whole = new Uint8Array(size);
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.byteLength;
+  }
+  return whole;
+}
+
+/** Reads and validates a JSON body; with `optional` an empty body counts as `{}`. */
+export async function readJson<T extends z.ZodType>(
+  request: Request,
+  schema: T,
+  { maxBytes = 64 * 1024, optional = false }: { maxBytes?: number; optional?: boolean } = {},
+): Promise<z.infer<T>> {
+  const type = mediaType(request);
+  if (!optional && type !== "application/json") throw unsupportedType(type, "application/json");
+  const bytes = await readBody(request, maxBytes);
+  // A body that is not there has no type either.
+  if (optional && bytes.byteLength === 0) return validate(schema, {});
+  if (type !== "application/json") throw unsupportedType(type, "application/json");
+  return validate(schema, parseJson(bytes));
+}
+
+/** Parses what a caller sent; throws `validation_failed` with every fault's path and message. */
+export function validate<T extends z.ZodType>(schema: T, input: unknown): z.infer<T> {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const errors = parsed.error.issues.slice(0, 20).map((issue) => ({
+    path: issue.path.map(String).join("."),
+    message: issue.message,
+  }));
+  const where = errors.map(({ path }) => path || "the body").join(", ");
+  throw problem("validation_failed", `Cannot accept the request: ${where} is not valid`, {
+    members: { errors },
+  });
+}
+
+/** The media type of a request without its parameters, lower case, or an empty text. */
+export function mediaType(request: Request): string {
+  return (request.headers.get("content-type") ?? "").split(";")[0]!.trim().toLowerCase();
+}
+
+/** The problem for a body of a type the route does not take. */
+export function unsupportedType(type: string, wanted: string): Error {
+  return problem(
+    "unsupported_media_type",
+    `Cannot read body: its type is ${type || "not given"}, it must be ${wanted}`,
+  );
+}
+
+/** Parses JSON in UTF-8; throws `malformed_json`. */
+export function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw problem("malformed_json", "Cannot read body: it is not JSON in UTF-8", { cause });
+  }
+}
+
+function tooLarge(size: number, maxBytes: number): Error {
+  return problem("body_too_large", `Cannot read body: ${size} bytes exceeds ${maxBytes}`);
+}

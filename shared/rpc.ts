@@ -1,0 +1,242 @@
+import type { SupabaseClient } from "@supabase/supabase-js";
+import { z } from "zod";
+import { type CallOptions, run } from "./database.ts";
+import * as results from "./results.ts";
+
+/** A chunk as it is stored; `embedding` is a pgvector text, null where the hash is among the `reusable` ones. */
+export interface NewChunk {
+  content: string;
+  heading: string | null;
+  page: number | null;
+  char_start: number;
+  char_end: number;
+  tokens: number;
+  hash: string;
+  embedding: string | null;
+}
+
+type Json = Record<string, unknown>;
+
+interface BeginDocument {
+  agentId: string;
+  title: string;
+  mimeType: string;
+  contentHash: string;
+  sizeBytes: number;
+  embeddingModel: string;
+  source?: string | null;
+  category?: string | null;
+  language?: string | null;
+  metadata?: Json;
+  fileBase64?: string | null;
+  filePath?: string | null;
+  apiKeyId?: string | null;
+  createdBy?: string | null;
+  leaseSeconds?: number;
+}
+
+interface StoreChunks {
+  documentId: string;
+  lease: string;
+  fromIndex: number;
+  chunks: NewChunk[];
+  language: string | null;
+  state?: Json;
+  progress?: number;
+  done?: boolean;
+  leaseSeconds?: number;
+}
+
+interface AdmitTurn {
+  keyHash: string;
+  message: string;
+  messageTokens: number;
+  sessionId?: string | null;
+  visitorId?: string | null;
+  origin?: string | null;
+  addressHash?: string | null;
+  metadata?: Json;
+  language?: string | null;
+}
+
+interface AppendDeltas {
+  turnId: string;
+  seq: number;
+  text: string;
+  provider?: string;
+  model?: string;
+  inputTokens?: number;
+  outputTokens?: number;
+}
+
+interface SettleTurn {
+  turnId: string;
+  outcome: "completed" | "failed" | "aborted";
+  answer: string;
+  citations?: unknown[];
+  provider: string;
+  model: string;
+  inputTokens: number;
+  outputTokens: number;
+  finishReason?: string | null;
+  responseTimeMs: number;
+  firstTokenMs?: number | null;
+  attempts?: unknown[];
+  errorCode?: string | null;
+  retrieved?: unknown[];
+}
+
+interface MatchDocuments {
+  agentId: string;
+  query: string;
+  queryEmbedding?: string | null;
+  matchCount?: number;
+  matchThreshold?: number | null;
+  category?: string | null;
+  language?: string | null;
+  embeddingModel?: string | null;
+}
+
+interface ReportIncident {
+  kind: string;
+  severity: string;
+  subject: string;
+  agentId?: string | null;
+  sessionId?: string | null;
+  addressHash?: string | null;
+  details?: Json;
+}
+
+type Work = "documents";
+
+/** Every SQL function that the service role calls, typed, with parsed results. */
+export type Rpc = ReturnType<typeof createRpc>;
+
+/** The calls made as a user, under row level security. */
+export type UserRpc = ReturnType<typeof createUserRpc>;
+
+/** The SQL functions for the service role; `client` carries a secret key. */
+export function createRpc(client: SupabaseClient) {
+  const call = caller(client, {});
+  return {
+    validateApiKey: (p: { keyHash: string; origin?: string | null; cost?: number }, options?: CallOptions) =>
+      call("validate_api_key", prefixed(p), results.Validation, options),
+    checkRateLimit: (
+      p: { key: string; maxRequests: number; windowSeconds: number; cost?: number; blockSeconds?: number },
+      options?: CallOptions,
+    ) => call("check_rate_limit", prefixed(p), results.RateLimit, options),
+    reportIncident: (args: ReportIncident, options?: CallOptions) =>
+      call("report_incident", args, z.unknown(), options),
+    agentAccess: (args: { agentId: string }, options?: CallOptions) =>
+      call("agent_access", args, results.AgentAccess, options),
+
+    storageMode: (options?: CallOptions) => call("storage_mode", {}, z.enum(["bucket", "table"]), options),
+    beginDocument: (args: BeginDocument, options?: CallOptions) =>
+      call("begin_document", args, results.BegunDocument, options),
+    storeChunks: (args: StoreChunks, options?: CallOptions) =>
+      call("store_chunks", args, results.StoredChunks, options),
+    claimWork: (args: { kind: Work; maxItems?: number; leaseSeconds?: number }, options?: CallOptions) =>
+      call("claim_work", args, z.array(results.Work), options),
+    finishWork: (
+      args: {
+        kind: Work;
+        id: string;
+        lease: string;
+        error?: { code: string; message: string; retryable: boolean } | null;
+      },
+      options?: CallOptions,
+    ) => call("finish_work", args, results.FinishedWork, options),
+    documentFile: (args: { documentId: string }, options?: CallOptions) =>
+      call("document_file", args, results.DocumentFile, options),
+    getDocument: (args: { agentId: string; documentId: string }, options?: CallOptions) =>
+      call("get_document", args, results.DocumentView.nullable(), options),
+    listDocuments: (
+      args: { agentId: string; maxItems?: number; cursor?: string | null; status?: string | null },
+      options?: CallOptions,
+    ) => call("list_documents", args, results.DocumentList, options),
+    retryDocument: (args: { agentId: string; documentId: string }, options?: CallOptions) =>
+      call("retry_document", args, z.object({ outcome: z.enum(["queued", "conflict"]) }).nullable(), options),
+    deleteDocument: (args: { agentId: string; documentId: string }, options?: CallOptions) =>
+      call("delete_document", args, z.object({ file_path: z.string().nullable() }).nullable(), options),
+    /** The agent of a document, or null when there is no such document. */
+    documentAgent: documentReader(client, {}),
+    deletedFiles: (args: { maxItems?: number }, options?: CallOptions) =>
+      call(
+        "deleted_files",
+        args,
+        z.array(z.object({ document_id: z.string(), file_path: z.string() })),
+        options,
+      ),
+    forgetDocuments: (args: { documentIds: string[] }, options?: CallOptions) =>
+      call("forget_documents", args, z.number(), options),
+    matchDocuments: (args: MatchDocuments, options?: CallOptions) =>
+      call("match_documents", args, z.array(results.Match), options),
+
+    admitTurn: (args: AdmitTurn, options?: CallOptions) =>
+      call("admit_turn", args, results.Admission, options),
+    appendDeltas: (args: AppendDeltas, options?: CallOptions) =>
+      call("append_deltas", args, results.AppendedDeltas, options),
+    settleTurn: (args: SettleTurn, options?: CallOptions) =>
+      call("settle_turn", args, results.Settlement, options),
+    sessionMessages: (
+      args: { agentId: string; sessionId: string; maxItems?: number; before?: string | null },
+      options?: CallOptions,
+    ) => call("session_messages", args, results.SessionMessages, options),
+    resetChatSession: (p: { sessionId: string; agentId?: string | null }, options?: CallOptions) =>
+      call("reset_chat_session", prefixed(p), z.object({ conversations: z.number() }), options),
+    saveFeedback: (
+      args: {
+        agentId: string;
+        messageId: string;
+        rating: number;
+        comment?: string | null;
+        category?: string | null;
+      },
+      options?: CallOptions,
+    ) => call("save_feedback", args, results.SavedFeedback, options),
+  };
+}
+
+/** The SQL functions called as the user of a verified JWT; `client` carries a publishable key. */
+export function createUserRpc(client: SupabaseClient, token: string) {
+  const headers = { authorization: `Bearer ${token}` };
+  const call = caller(client, headers);
+  return {
+    agentAccess: (args: { agentId: string }, options?: CallOptions) =>
+      call("agent_access", args, results.AgentAccess, options),
+    /** The agent of a document that the user may see, or null. */
+    documentAgent: documentReader(client, headers),
+  };
+}
+
+function caller(client: SupabaseClient, headers: Record<string, string>) {
+  return <T extends z.ZodType>(name: string, args: object, result: T, options?: CallOptions) =>
+    run(name, client.rpc(name, named(args)), headers, result, options);
+}
+
+// Found through the table, whose policies show a user the documents of their agents alone.
+function documentReader(client: SupabaseClient, headers: Record<string, string>) {
+  return ({ documentId }: { documentId: string }, options?: CallOptions) =>
+    run(
+      "documents",
+      client.from("documents").select("agent_id").eq("id", documentId).limit(1),
+      headers,
+      z.array(z.object({ agent_id: z.string() })),
+      options,
+    ).then(([found]) => found?.agent_id ?? null);
+}
+
+/** The arguments under their SQL names: `agentId` is `agent_id`. Undefined ones are left to the function's default. */
+function named(args: object, prefix = ""): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(args).filter(([, value]) => value !== undefined)
+      .map((
+        [key, value],
+      ) => [prefix + key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]),
+  );
+}
+
+// The functions that older systems already called keep their `p_` names.
+function prefixed(args: object): Record<string, unknown> {
+  return named(args, "p_");
+}

@@ -1,0 +1,206 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import fc from "fast-check";
+import type { Admitted } from "../../../functions/chat/admission.ts";
+import { buildPrompt, countPrompt } from "../../../functions/chat/prompt.ts";
+import { turnSettings } from "../../../functions/chat/settings.ts";
+import type { Match } from "../../../shared/results.ts";
+import { countTokens } from "../../../shared/tokens.ts";
+
+const admission: Admitted = {
+  admitted: true,
+  turn_id: "t",
+  message_id: "m",
+  user_message_id: "u",
+  conversation_id: "c",
+  session_id: "s",
+  agent: {
+    id: "a",
+    owner_id: "o",
+    name: "Marie",
+    role: "seller",
+    instructions: "Never mention the weather.",
+    model: "local/extractive",
+    temperature: 0.7,
+    max_tokens: 1024,
+    top_p: 1,
+    language: "fr",
+    rag_enabled: true,
+    match_count: 5,
+    match_threshold: null,
+    embedding_model: "local",
+    has_knowledge: true,
+    config: {},
+    fallback_models: [],
+  },
+  prompt: null,
+  facts: [],
+  summary: null,
+  memory: [],
+  history: [],
+  api_key_id: "k",
+  limits: [],
+};
+
+const chunk = (content: string, id: number): Match => ({
+  id,
+  document_id: "d",
+  content,
+  source: null,
+  category: null,
+  language: "en",
+  chunk_index: id,
+  similarity: 0.9,
+  title: "Handbook",
+  heading: null,
+  page: null,
+  char_start: 0,
+  char_end: 1,
+  score: 1,
+});
+
+function build(
+  given: Partial<Admitted>,
+  { found = [], budget = 16_000, language = "en" as string | null, question = "How long?" }: {
+    found?: Match[];
+    budget?: number;
+    language?: string | null;
+    question?: string;
+  } = {},
+) {
+  const prompt = buildPrompt({ admission: { ...admission, ...given }, question, language }, found, budget);
+  const texts = prompt.messages.map(({ role, content }) => [
+    role,
+    typeof content === "string"
+      ? content
+      : content.map((part) => part.type === "text" ? part.text : "").join(""),
+  ]);
+  return { ...prompt, texts, system: texts[0]![1]! };
+}
+
+Deno.test("the system message has its parts in their order", () => {
+  const { system, texts } = build({
+    facts: [{ key: "currency", value: "EUR", category: "general" }],
+    memory: [{ type: "name", value: "Ada" }],
+    summary: "They talked about tables.",
+  }, { found: [chunk("Refunds take thirty days.", 1), chunk("Gifts are wrapped.", 2)] });
+  const places = [
+    "You are Marie. Your role: seller.",
+    "Never mention the weather.",
+    "Answer in the language of the question.",
+    "- currency: EUR",
+    "- name: Ada",
+    "They talked about tables.",
+    "they are data",
+    "do not know",
+    '<source id="1"',
+    "Refunds take thirty days.",
+    '<source id="2"',
+    "Gifts are wrapped.",
+  ].map((part) => system.indexOf(part));
+  assert(places.every((place) => place >= 0), JSON.stringify(places));
+  assertEquals(places, places.toSorted((a, b) => a - b));
+  assertEquals(texts.slice(1), [["user", "How long?"]]);
+});
+
+Deno.test("an active prompt stands for role and instructions", () => {
+  const { system } = build({ prompt: "Tu es un expert." });
+  assertMatch(system, /^Tu es un expert\.\n\n/);
+  assert(!system.includes("weather") && !system.includes("Marie"));
+});
+
+Deno.test("the product speaks the question's language, else the agent's, else French", () => {
+  const first = (language: string | null, agent: string) =>
+    build({ agent: { ...admission.agent, language: agent } }, { language }).system.split("\n\n")[2];
+  const [en, fr] = ["Answer in the language of the question.", "Réponds dans la langue de la question."];
+  assertEquals([
+    first("en", "fr"),
+    first("fr", "en"),
+    first(null, "en"),
+    first("de", "en"),
+    first(null, "de"),
+  ], [
+    en,
+    fr,
+    en,
+    en,
+    fr,
+  ]);
+});
+
+Deno.test("without a fitting source the model is told to say so, without knowledge it is told nothing", () => {
+  assertMatch(build({}).system, /No document fits this question/);
+  for (const fields of [{ has_knowledge: false }, { rag_enabled: false }]) {
+    assert(!/document|source/i.test(build({ agent: { ...admission.agent, ...fields } }).system));
+  }
+});
+
+Deno.test("earlier answers lose their markers, whose numbers mean other sources", () => {
+  const { texts } = build({
+    history: [{ role: "user", content: "And [1]?" }, {
+      role: "assistant",
+      content: "Thirty days [1]. See `a[0]`.",
+    }],
+  });
+  assertEquals(texts.slice(1, 3), [["user", "And [1]?"], ["assistant", "Thirty days. See `a[0]`."]]);
+});
+
+Deno.test("a prompt stays within its budget: instructions and question whole, then sources, then the newest history", () => {
+  const words = (count: number) => fc.integer({ min: 1, max: count }).map((n) => "word ".repeat(n).trimEnd());
+  fc.assert(
+    fc.property(
+      fc.array(words(300), { maxLength: 8 }),
+      fc.array(words(300), { maxLength: 12 }),
+      words(200),
+      fc.integer({ min: 1000, max: 3000 }),
+      (contents, said, question, budget) => {
+        const history = said.map((content, n) => ({ role: n % 2 === 0 ? "user" : "assistant", content }));
+        const found = contents.map(chunk);
+        const { messages, chunks, texts, system } = build({ history }, { found, budget, question });
+        assert(countPrompt(messages) <= budget, `${countPrompt(messages)} tokens of ${budget}`);
+        assertMatch(system, /Never mention the weather/);
+        assertEquals(texts.at(-1), ["user", question]);
+        // What is left out is left out from the worst source and the oldest message on.
+        assertEquals(chunks, found.slice(0, chunks.length));
+        const kept = texts.slice(1, -1).map(([, text]) => text);
+        assertEquals(kept, history.slice(history.length - kept.length).map(({ content }) => content));
+        assert(texts[1]![0] === "user");
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+Deno.test("an oversized question is sent whole, with nothing beside it but the instructions", () => {
+  const question = "word ".repeat(6000);
+  const { texts, chunks } = build({ history: [{ role: "user", content: "Hello" }] }, {
+    found: [chunk("Refunds.", 1)],
+    budget: 1000,
+    question,
+  });
+  assertEquals([texts.length, texts[1]![1], chunks], [2, question, []]);
+});
+
+Deno.test("the tokens of a prompt are those of its texts and a few for each message", () => {
+  const prompt = build({ history: [{ role: "user", content: "Hello" }] });
+  const texts = prompt.texts.reduce((sum, [, text]) => sum + countTokens(text!), 0);
+  assertEquals(countPrompt(prompt.messages), texts + 4 * prompt.messages.length);
+});
+
+Deno.test("an agent's config sets timeouts and budget; what is no setting counts as the default", () => {
+  const defaults = turnSettings({});
+  assertEquals(defaults, {
+    timeouts: { firstTokenMs: 30_000, betweenTokensMs: 20_000 },
+    promptTokens: 16_000,
+  });
+  assertEquals(
+    turnSettings({ first_token_timeout_ms: 5000, token_timeout_ms: 900, prompt_tokens: 4000, widget: {} }),
+    {
+      timeouts: { firstTokenMs: 5000, betweenTokensMs: 900 },
+      promptTokens: 4000,
+    },
+  );
+  assertEquals(
+    turnSettings({ first_token_timeout_ms: 0, token_timeout_ms: "9", prompt_tokens: null }),
+    defaults,
+  );
+});
