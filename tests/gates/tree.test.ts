@@ -1,0 +1,29 @@
+import { assertEquals } from "@std/assert";
+import { functionNames, sourceFiles } from "./files.ts";
+
+Deno.test("no file names a package host or a folder of one machine", async () => {
+  const binary = /\.(pdf|docx|png|ico|gz|zip|woff2)$|(^|\/)deno\.lock$/;
+  const files = (await sourceFiles("", /./)).filter((file) => !binary.test(file.path));
+  const hosts = /https?:\/\/[a-z0-9.-]*(npm|debian)[a-z0-9.-]*/i;
+  const folders = /(^|[\s"'`=(])\/(work|home|root|Users)\/[\w.-]+/;
+  const wrong = files.filter(({ text }) => hosts.test(text) || folders.test(text)).map((file) => file.path);
+  assertEquals(wrong, []);
+});
+
+Deno.test("nothing is named after what it is not: no utils, helpers or managers", async () => {
+  const files = await sourceFiles("", /\.(ts|sql|sh)$/);
+  assertEquals(
+    files.map((file) => file.path).filter((path) => /(utils?|helpers?|manager)\b/i.test(path)),
+    [],
+  );
+});
+
+Deno.test("supabase/config.toml deploys each function from its folder", async () => {
+  const [config] = await sourceFiles("supabase", /config\.toml$/);
+  const sections = [...(config?.text ?? "").matchAll(/\[functions\.([\w-]+)\]\n((?:[^[\n].*\n?)*)/g)];
+  const expected = (await functionNames()).map((name) => [
+    name,
+    `entrypoint = "../functions/${name}/index.ts"\nimport_map = "../import_map.json"\nverify_jwt = false`,
+  ]);
+  assertEquals(sections.map(([, name, body = ""]) => [name, body.trim()]), expected);
+});
