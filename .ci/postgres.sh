@@ -51,6 +51,15 @@ remove_leftovers() {
   done
 }
 
+# Puts the folder's psql on the path. It sees the folder alone, so scripts go to its stdin.
+offer_psql() {
+  mkdir -p "$PARLEY_CI_HOME/bin"
+  printf '#!/bin/sh\nexec chroot --userspec=postgres:postgres "%s" /usr/lib/postgresql/17/bin/psql "$@"\n' "$postgres_root" \
+    >"$PARLEY_CI_HOME/bin/psql"
+  chmod +x "$PARLEY_CI_HOME/bin/psql"
+  PATH="$PARLEY_CI_HOME/bin:$PATH"
+}
+
 # Starts a fresh server on a free loopback port; its address is then in `postgres_url`.
 start_postgres() {
   local port

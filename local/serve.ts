@@ -5,6 +5,7 @@ import { prepareDemo } from "./demo/seed.ts";
 import { reason, StartFailure } from "./failure.ts";
 import { claimFolder, type DataFolder } from "./folder.ts";
 import { generateKeys, type ProjectKeys, readKeys, writeKeys } from "./keys.ts";
+import { endLeases } from "./leases.ts";
 import { openDatabase } from "./open.ts";
 import { readOptions, type StartOptions, usage } from "./options.ts";
 import { startScheduler } from "./scheduler.ts";
@@ -30,6 +31,7 @@ async function start(options: StartOptions): Promise<RunningServer> {
     const saved = await orFail(`read ${demoFile}`, readDemoEnv(demoFile));
     const database = await openDatabase(targetOf(options, folder));
     undo.push(() => database.close());
+    await endLeases(database);
     const { keys, lost } = await orFail("read the keys", projectKeys(folder, saved?.SUPABASE_SECRET_KEY));
     const env = providerEnv();
     const stack = await listen({ database, keys, port: options.port, env });
@@ -124,11 +126,16 @@ async function main(): Promise<void> {
   await server.stop();
 }
 
-/** Resolves when the process is asked to end; the second time it ends at once. */
+/** Resolves when the process is asked to end; who asks again, because it takes long, ends it at once. */
 async function asked(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  let times = 0;
-  const onSignal = () => ++times === 1 ? resolve() : Deno.exit(130);
+  let first = 0;
+  const onSignal = () => {
+    first ||= Date.now();
+    resolve();
+    // One Ctrl-C arrives twice under `deno task`: from the terminal and from the task runner.
+    if (Date.now() - first > 1000) Deno.exit(130);
+  };
   for (const signal of ["SIGINT", ...(Deno.build.os === "windows" ? [] : ["SIGTERM"])] as Deno.Signal[]) {
     Deno.addSignalListener(signal, onSignal);
   }

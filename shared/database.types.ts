@@ -667,14 +667,14 @@ isOneToOne: false
                   ]
                 },"turns": {
                   Row: {
-                    "agent_id": string,"api_key_id": string | null,"attempts": NonNullable<Json>,"conversation_id": string,"created_at": string,"error_code": string | null,"id": string,"input_tokens": number,"leased_until": string,"limit_group": string | null,"message_id": string,"model": string | null,"output_tokens": number,"owner_id": string,"period": string,"provider": string | null,"reserved_cost": number,"reserved_tokens": number,"retrieved": NonNullable<Json>,"settled_at": string | null,"state": string,"stop_requested": boolean,"user_message_id": string
+                    "agent_id": string,"api_key_id": string | null,"attempts": NonNullable<Json>,"conversation_id": string,"created_at": string,"error_code": string | null,"id": string,"input_tokens": number,"leased_until": string,"limit_group": string | null,"message_id": string,"model": string | null,"output_tokens": number,"owner_id": string,"period": string,"provider": string | null,"reserved_cost": number,"reserved_tokens": number,"retrieved": NonNullable<Json>,"settled_at": string | null,"state": string,"stop_requested": boolean,"updated_at": string,"user_message_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "agent_id": string,"api_key_id"?: string | null,"attempts"?: NonNullable<Json>,"conversation_id": string,"created_at"?: string,"error_code"?: string | null,"id"?: string,"input_tokens"?: number,"leased_until": string,"limit_group"?: string | null,"message_id": string,"model"?: string | null,"output_tokens"?: number,"owner_id": string,"period": string,"provider"?: string | null,"reserved_cost"?: number,"reserved_tokens": number,"retrieved"?: NonNullable<Json>,"settled_at"?: string | null,"state"?: string,"stop_requested"?: boolean,"user_message_id": string
+                    "agent_id": string,"api_key_id"?: string | null,"attempts"?: NonNullable<Json>,"conversation_id": string,"created_at"?: string,"error_code"?: string | null,"id"?: string,"input_tokens"?: number,"leased_until": string,"limit_group"?: string | null,"message_id": string,"model"?: string | null,"output_tokens"?: number,"owner_id": string,"period": string,"provider"?: string | null,"reserved_cost"?: number,"reserved_tokens": number,"retrieved"?: NonNullable<Json>,"settled_at"?: string | null,"state"?: string,"stop_requested"?: boolean,"updated_at"?: string,"user_message_id": string
                   }
                   Update: {
-                    "agent_id"?: string,"api_key_id"?: string | null,"attempts"?: NonNullable<Json>,"conversation_id"?: string,"created_at"?: string,"error_code"?: string | null,"id"?: string,"input_tokens"?: number,"leased_until"?: string,"limit_group"?: string | null,"message_id"?: string,"model"?: string | null,"output_tokens"?: number,"owner_id"?: string,"period"?: string,"provider"?: string | null,"reserved_cost"?: number,"reserved_tokens"?: number,"retrieved"?: NonNullable<Json>,"settled_at"?: string | null,"state"?: string,"stop_requested"?: boolean,"user_message_id"?: string
+                    "agent_id"?: string,"api_key_id"?: string | null,"attempts"?: NonNullable<Json>,"conversation_id"?: string,"created_at"?: string,"error_code"?: string | null,"id"?: string,"input_tokens"?: number,"leased_until"?: string,"limit_group"?: string | null,"message_id"?: string,"model"?: string | null,"output_tokens"?: number,"owner_id"?: string,"period"?: string,"provider"?: string | null,"reserved_cost"?: number,"reserved_tokens"?: number,"retrieved"?: NonNullable<Json>,"settled_at"?: string | null,"state"?: string,"stop_requested"?: boolean,"updated_at"?: string,"user_message_id"?: string
                   }
                   Relationships: [
                     {
@@ -687,14 +687,14 @@ isOneToOne: false
                   ]
                 },"usage_counters": {
                   Row: {
-                    "cost": number,"cost_limit": number | null,"created_at": string,"message_limit": number | null,"messages": number,"owner_id": string,"period": string,"reserved_cost": number,"reserved_messages": number,"reserved_tokens": number,"scope": string,"subject_id": string,"token_limit": number | null,"tokens": number
+                    "cost": number,"cost_limit": number | null,"created_at": string,"message_limit": number | null,"messages": number,"owner_id": string,"period": string,"reserved_cost": number,"reserved_messages": number,"reserved_tokens": number,"scope": string,"subject_id": string,"token_limit": number | null,"tokens": number,"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "cost"?: number,"cost_limit"?: number | null,"created_at"?: string,"message_limit"?: number | null,"messages"?: number,"owner_id": string,"period": string,"reserved_cost"?: number,"reserved_messages"?: number,"reserved_tokens"?: number,"scope": string,"subject_id": string,"token_limit"?: number | null,"tokens"?: number
+                    "cost"?: number,"cost_limit"?: number | null,"created_at"?: string,"message_limit"?: number | null,"messages"?: number,"owner_id": string,"period": string,"reserved_cost"?: number,"reserved_messages"?: number,"reserved_tokens"?: number,"scope": string,"subject_id": string,"token_limit"?: number | null,"tokens"?: number,"updated_at"?: string
                   }
                   Update: {
-                    "cost"?: number,"cost_limit"?: number | null,"created_at"?: string,"message_limit"?: number | null,"messages"?: number,"owner_id"?: string,"period"?: string,"reserved_cost"?: number,"reserved_messages"?: number,"reserved_tokens"?: number,"scope"?: string,"subject_id"?: string,"token_limit"?: number | null,"tokens"?: number
+                    "cost"?: number,"cost_limit"?: number | null,"created_at"?: string,"message_limit"?: number | null,"messages"?: number,"owner_id"?: string,"period"?: string,"reserved_cost"?: number,"reserved_messages"?: number,"reserved_tokens"?: number,"scope"?: string,"subject_id"?: string,"token_limit"?: number | null,"tokens"?: number,"updated_at"?: string
                   }
                   Relationships: [
                     {

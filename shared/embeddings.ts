@@ -7,10 +7,12 @@ import { countTokens } from "./tokens.ts";
 /** What embedding takes besides the texts. */
 export interface EmbedOptions {
   env: Pick<Env, "MISTRAL_API_KEY" | "MISTRAL_BASE_URL" | "OPENAI_API_KEY" | "OPENAI_BASE_URL">;
-  /** Whether the texts are to be found or to find; the models in use treat both alike. */
+  /** Whether the texts are to be found or to find. The vectors are alike, but nobody waits long for a question's. */
   purpose?: "query" | "document";
   signal?: AbortSignal;
   fetch?: typeof fetch;
+  /** The global object of the hosted runtime. */
+  platform?: Platform;
   /** Milliseconds between tries grow from here. */
   firstDelayMs?: number;
 }
@@ -32,7 +34,7 @@ export async function embed(model: string, texts: string[], options: EmbedOption
   if (texts.length === 0) return [];
   if (model === "local") return texts.map(embedLocally);
   const vectors = model === "gte-small"
-    ? await embedOnPlatform(texts)
+    ? await embedOnPlatform(texts, options)
     : await embedRemotely(model, texts, options);
   const expected = embeddingDimensions[model] ?? vectors[0]!.length;
   return vectors.map((vector) => toText(vector, expected, model));
@@ -45,34 +47,46 @@ function toText(vector: number[], dimensions: number, model: string): string {
       `Cannot use a vector of ${model}: it must have ${dimensions} finite numbers`,
     );
   }
-  return `[${vector.join(",")}]`;
+  // Twice the digits that halfvec keeps, a third of those that JSON has.
+  return `[${vector.map((value) => Number(value.toPrecision(6))).join(",")}]`;
 }
 
 /** The part of the hosted runtime that embeds. */
-interface Platform {
-  Supabase?: {
-    ai: { Session: new (model: string) => { run(text: string, options: object): Promise<number[]> } };
-  };
+export interface Platform {
+  Supabase?: { ai: { Session: new (model: string) => PlatformSession } };
 }
 
-async function embedOnPlatform(texts: string[]): Promise<number[][]> {
-  const platform = (globalThis as Platform).Supabase;
-  if (platform === undefined) {
+/** A model of the platform. */
+export interface PlatformSession {
+  run(text: string, options: object): Promise<number[]>;
+}
+
+// Opened once: it loads the model.
+const sessions = new WeakMap<Platform, PlatformSession>();
+
+async function embedOnPlatform(texts: string[], options: EmbedOptions): Promise<number[][]> {
+  const platform = options.platform ?? globalThis as Platform;
+  if (platform.Supabase === undefined) {
     throw problem(
       "provider_not_configured",
       "Cannot embed with gte-small: it exists on the hosted platform only",
     );
   }
-  const session = new platform.ai.Session("gte-small");
+  const session = sessions.get(platform) ?? new platform.Supabase.ai.Session("gte-small");
+  sessions.set(platform, session);
   const vectors: number[][] = [];
   // One at a time: the platform's model holds one text in memory.
-  for (const text of texts) vectors.push(await session.run(text, { mean_pool: true, normalize: true }));
+  for (const text of texts) {
+    options.signal?.throwIfAborted();
+    vectors.push(await session.run(text, { mean_pool: true, normalize: true }));
+  }
   return vectors;
 }
 
-/** The limits of one call: Mistral's, which are the narrowest. */
+/** The limits of one call: Mistral's, which are the narrowest, 512 texts and 16,384 tokens. */
 const MOST_TEXTS = 512;
-const MOST_TOKENS = 16_384;
+// Of Mistral's own, which are up to a third more than those counted here.
+const MOST_TOKENS = 12_000;
 
 async function embedRemotely(name: string, texts: string[], options: EmbedOptions): Promise<number[][]> {
   const { provider, modelId } = splitModel(name);
@@ -115,20 +129,24 @@ interface Call {
   batch: string[];
 }
 
-const TRIES = 4;
-const CALL_TIMEOUT_MS = 30_000;
-const LONGEST_DELAY_MS = 20_000;
+/** How long an answer is waited for: a document is embedded in the background, a visitor waits for a question. */
+const patience = {
+  document: { tries: 4, timeoutMs: 30_000, longestWaitMs: 20_000 },
+  query: { tries: 2, timeoutMs: 8_000, longestWaitMs: 1_000 },
+};
 
 /** Asks again after 429, 5xx and broken connections, with full jitter, or after the wait the vendor names. */
 async function askUntilAnswered(url: string, call: Call, options: EmbedOptions): Promise<number[][]> {
+  const { tries, longestWaitMs } = patience[options.purpose ?? "document"];
   for (let attempt = 1;; attempt++) {
     const answer = await ask(url, call, options);
     if ("vectors" in answer) return answer.vectors;
     options.signal?.throwIfAborted();
     const { failure, waitMs } = answer;
-    if (waitMs === null || attempt === TRIES) throw failure;
+    // To ask before the time the vendor names would only be refused again.
+    if (waitMs === null || waitMs > longestWaitMs || attempt === tries) throw failure;
     const jitter = Math.random() * (options.firstDelayMs ?? 500) * 2 ** (attempt - 1);
-    await sleep(Math.min(LONGEST_DELAY_MS, waitMs > 0 ? waitMs : jitter), options.signal);
+    await sleep(waitMs > 0 ? waitMs : jitter, options.signal);
   }
 }
 
@@ -140,7 +158,7 @@ async function ask(
   { key, model, batch }: Call,
   { signal, ...options }: EmbedOptions,
 ): Promise<CallAnswer> {
-  const timeout = AbortSignal.timeout(CALL_TIMEOUT_MS);
+  const timeout = AbortSignal.timeout(patience[options.purpose ?? "document"].timeoutMs);
   try {
     const response = await (options.fetch ?? fetch)(url, {
       method: "POST",

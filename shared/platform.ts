@@ -7,9 +7,12 @@ interface EdgeRuntime {
 const kept = new Set<Promise<unknown>>();
 
 /** Lets work outlive its response: by `EdgeRuntime.waitUntil` on the platform, elsewhere kept until `settled()`. */
-export function background(work: Promise<unknown>, log: Log): void {
+export function background(
+  work: Promise<unknown>,
+  log: Log,
+  { EdgeRuntime } = globalThis as { EdgeRuntime?: EdgeRuntime },
+): void {
   const guarded = work.catch((error: unknown) => log.error("background_work_failed", error));
-  const { EdgeRuntime } = globalThis as { EdgeRuntime?: EdgeRuntime };
   if (EdgeRuntime) return EdgeRuntime.waitUntil(guarded);
   kept.add(guarded);
   guarded.finally(() => kept.delete(guarded));

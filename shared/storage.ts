@@ -21,8 +21,8 @@ export function createStorage(client: SupabaseClient): Storage {
     async download(path) {
       const { data, error } = await bucket().download(path);
       if (data) return new Uint8Array(await data.arrayBuffer());
-      const status = (error as { status?: number; originalError?: { status?: number } }).status;
-      if (status === 400 || status === 404) return null;
+      // Storage answers 400 for a file that does not exist, with the true status in the body.
+      if (isMissing(error)) return null;
       throw outage("download", error);
     },
     async remove(paths) {
@@ -35,4 +35,9 @@ export function createStorage(client: SupabaseClient): Storage {
 
 function outage(action: string, cause: unknown): Error {
   return problem("unavailable", `Cannot ${action} a file of the bucket documents`, { cause });
+}
+
+function isMissing(error: unknown): boolean {
+  const { status, statusCode } = error as { status?: number; statusCode?: string };
+  return status === 404 || statusCode === "404";
 }

@@ -1,19 +1,13 @@
-// Written out because the platform's runtime has no Uint8Array.fromBase64 yet, and btoa takes texts alone.
+import { Buffer } from "node:buffer";
+
+// By Buffer, since the platform's runtime has no Uint8Array.fromBase64 yet, and btoa takes five times as long.
 
 /** The bytes of a base64 text. */
 export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let index = 0; index < binary.length; index++) bytes[index] = binary.charCodeAt(index);
-  return bytes;
+  return new Uint8Array(Buffer.from(text, "base64"));
 }
 
 /** The base64 text of bytes. */
-export function encodeBase64(bytes: Uint8Array): string {
-  const parts: string[] = [];
-  // A call takes a limited number of arguments; a multiple of 3 bytes keeps the parts free of padding.
-  for (let start = 0; start < bytes.length; start += 24_576) {
-    parts.push(btoa(String.fromCharCode(...bytes.subarray(start, start + 24_576))));
-  }
-  return parts.join("");
+export function encodeBase64(bytes: Uint8Array<ArrayBuffer>): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 }

@@ -1,8 +1,9 @@
 import { countTokens } from "../../shared/tokens.ts";
-import { PARAGRAPH, type Sentence, sentencesOf, WORD } from "./chunk-sentences.ts";
+import { PARAGRAPH, type Sentence, sentencesOf, trimmed, WORD } from "./chunk-sentences.ts";
 
 /** A piece of text that is not cut further: a sentence, a code block, a table, or a word of a sentence too long. */
 export interface Atom extends Sentence {
+  /** Those of its text, and one for a line break beside it. */
   tokens: number;
   /** Whether it is code or a table, whose last words say nothing alone. */
   solid: boolean;
@@ -26,11 +27,15 @@ export function* atomsOf(
 ): Generator<Atom> {
   for (const block of blocksOf(text, start, end, isMarkup)) {
     if (block.end <= from) continue;
-    const tokens = block.solid ? countTokens(text.slice(block.start, block.end)) : Infinity;
-    if (tokens <= most && block.start >= from) yield { ...block, tokens, cut: PARAGRAPH };
-    else {for (const sentence of sentencesOf(text, block.start, block.end)) {
-        yield* partsOf(text, sentence, most, from);
-      }}
+    const whole = block.solid ? trimmed(text, { ...block, cut: PARAGRAPH }) : null;
+    const tokens = whole ? tokensOf(text, whole.start, whole.end) : Infinity;
+    if (whole && tokens <= most) {
+      yield { ...whole, tokens, solid: true };
+      continue;
+    }
+    for (const sentence of sentencesOf(text, block.start, block.end)) {
+      yield* partsOf(text, sentence, most, from);
+    }
   }
 }
 
@@ -55,7 +60,13 @@ function* blocksOf(text: string, start: number, end: number, isMarkup: boolean):
       block.end = lineEnd;
       if (mark.startsWith(fence) && line.trim() === mark) fence = kind = "";
     } else {
-      const found = line.trim() === "" ? "" : mark !== "" ? "code" : isMarkup && tableLine.test(line) ? "table" : "text";
+      const found = line.trim() === ""
+        ? ""
+        : mark !== ""
+        ? "code"
+        : isMarkup && tableLine.test(line)
+        ? "table"
+        : "text";
       if (block && found !== kind) {
         yield block;
         block = null;
@@ -76,10 +87,10 @@ function* blocksOf(text: string, start: number, end: number, isMarkup: boolean):
 function* partsOf(text: string, sentence: Sentence, most: number, from: number): Generator<Atom> {
   if (sentence.end <= from) return;
   const { start, end } = sentence;
-  const tokens = countTokens(text.slice(start, end));
+  const tokens = tokensOf(text, start, end);
   if (tokens <= most) {
     if (start >= from) yield { ...sentence, tokens, solid: false };
-    else yield { ...sentence, start: from, tokens: countTokens(text.slice(from, end)), solid: false };
+    else yield { ...sentence, start: from, tokens: tokensOf(text, from, end), solid: false };
     return;
   }
   for (const { 0: word, index } of text.slice(start, end).matchAll(/\S+/g)) {
@@ -96,6 +107,11 @@ function* partsOf(text: string, sentence: Sentence, most: number, from: number):
       };
     }
   }
+}
+
+/** The tokens of a sentence or block as an atom. */
+export function tokensOf(text: string, start: number, end: number): number {
+  return countTokens(text.slice(start, end)) + 1;
 }
 
 // Chinese, Japanese and Thai have no spaces between words.

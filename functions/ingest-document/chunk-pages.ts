@@ -1,4 +1,5 @@
 import { type Chunk, cutText, toChunk } from "./chunk.ts";
+import { unreadable } from "./decode.ts";
 import type { Page } from "./pdf.ts";
 import { below, type Heading } from "./sections.ts";
 
@@ -22,7 +23,7 @@ const CONTEXT = 40;
 
 /**
  * The chunks of a run of pages, in order. The same pages give the same chunks, however many are read at a time: `state`
- * is what the run before returned, and `isLast` says that no page follows.
+ * is what the run before returned, and `isLast` says that no page follows. Pages without any text are refused at the end.
  */
 export function chunkPages(
   pages: readonly Page[],
@@ -33,10 +34,13 @@ export function chunkPages(
     append,
     state ?? { tail: "", from: 0, offset: 0, above: [], headings: [], pages: [] },
   );
+  if (isLast && tail.tail.trim() === "" && tail.offset === 0) {
+    throw unreadable("it has no text: scanned pages must go through text recognition first");
+  }
   const source = { text: tail.tail, headings: tail.headings, above: tail.above };
   const chunks: Chunk[] = [];
   let next = tail.from;
-  for (const cut of cutText(source, { from: tail.from, open: !isLast })) {
+  for (const cut of cutText(source, { from: tail.from, isMarkup: false, isOpen: !isLast })) {
     const start = tail.offset + cut.start;
     chunks.push(
       toChunk(tail.tail.slice(cut.start, cut.end), {
@@ -52,7 +56,8 @@ export function chunkPages(
 
 /** The state with one more page: a sentence that goes on there is not torn apart. */
 function append(state: PagesState, { page, text, headings }: Page): PagesState {
-  const goesOn = /[^.!?…:;»”]$/.test(state.tail) && /^[\p{Ll}(«"]/u.test(text) && headings[0]?.start !== 0;
+  const goesOn = /[^.!?…:;»”]/.test(state.tail.at(-1) ?? ".") && /^[\p{Ll}(«"]/u.test(text) &&
+    headings[0]?.start !== 0;
   const gap = state.tail === "" || text === "" ? "" : goesOn ? "\n" : "\n\n";
   const start = state.tail.length + gap.length;
   return {

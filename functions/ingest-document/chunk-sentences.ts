@@ -9,7 +9,8 @@ export interface Sentence {
 }
 
 // The end of a sentence: its marks and what closes it (French has a space before »), then white space; or a line's end.
-const boundary = /[.!?…]+(?:[ \u00a0\u202f]?[»”’"')\]]+)?(?=\s)|[。！？][」』）]?|\n/g;
+// The look-behind keeps a line of thousands of dots from being tried from each of them.
+const boundary = /(?<![.!?…])[.!?…]+(?:[ \u00a0\u202f]?[»”’"')\]]+)?(?=\s)|[。！？][」』）]?|\n/g;
 
 // Words whose full stop ends no sentence.
 const abbreviations = new Set(
@@ -24,20 +25,21 @@ export function* sentencesOf(text: string, start: number, end: number): Generato
   for (const { 0: mark, index } of text.slice(start, end).matchAll(boundary)) {
     const at = start + index, to = mark === "\n" ? at : at + mark.length;
     if (mark !== "\n" && !endsSentence(text, at, to)) continue;
-    const sentence = trimmed(text, from, to, cut);
+    const sentence = trimmed(text, { start: from, end: to, cut });
     if (sentence) yield sentence;
     const next = mark === "\n" ? lineCut(text, at) : SENTENCE;
     cut = sentence ? next : Math.max(cut, next);
     from = to;
   }
-  const rest = trimmed(text, from, end, cut);
+  const rest = trimmed(text, { start: from, end, cut });
   if (rest) yield rest;
 }
 
-function trimmed(text: string, start: number, end: number, cut: number): Sentence | null {
+/** A piece without the white space around it, or null when there is nothing else. */
+export function trimmed(text: string, { start, end, cut }: Sentence): Sentence | null {
   const piece = text.slice(start, end);
-  const from = end - piece.trimStart().length;
-  return from === end ? null : { start: from, end: start + piece.trimEnd().length, cut };
+  const first = end - piece.trimStart().length;
+  return first === end ? null : { start: first, end: start + piece.trimEnd().length, cut };
 }
 
 /** Whether the marks `text[at..end]` end a sentence, and not an abbreviation or a quotation within one. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { countTokens } from "../../shared/tokens.ts";
-import { type Atom, atomsOf } from "./chunk-atoms.ts";
-import { type Section, sectionsOf, type TextSource } from "./sections.ts";
+import { type Atom, atomsOf, tokensOf } from "./chunk-atoms.ts";
+import { sectionsOf, type TextSource } from "./sections.ts";
 
 /** A piece of a document as it is stored and found: `text.slice(char_start, char_end)` is `content`. */
 export interface Chunk {
@@ -37,7 +37,7 @@ const LEAST = 0.6 * TARGET;
  * run left off: at the `next` of its last chunk.
  */
 export function* chunkText(source: TextSource, from = 0): Generator<{ chunk: Chunk; next: number }> {
-  for (const { start, end, heading, next } of cutText(source, { from })) {
+  for (const { start, end, heading, next } of cutText(source, { from, isMarkup: true, isOpen: false })) {
     yield { chunk: toChunk(source.text.slice(start, end), { heading, page: null, start }), next };
   }
 }
@@ -52,43 +52,62 @@ export function toChunk(
   return { content, heading, page, char_start: start, char_end: start + content.length, tokens, hash };
 }
 
-/** Where to cut a text. An `open` one has more to come: its end is left for then. */
-export function* cutText(source: TextSource, { from = 0, open = false } = {}): Generator<Cut> {
+/** How to cut a text. */
+export interface CutOptions {
+  /** Where to begin: 0, or the `next` of an earlier cut. */
+  from: number;
+  /** Whether code and tables are looked for, to be kept whole. */
+  isMarkup: boolean;
+  /** Whether more is to come: the end is left for then. */
+  isOpen: boolean;
+}
+
+/** Where to cut a text. */
+export function* cutText(source: TextSource, { from, isMarkup, isOpen }: CutOptions): Generator<Cut> {
   const sections = sectionsOf(source);
   for (const [index, section] of sections.entries()) {
     if (section.end <= from) continue;
-    const isOpen = open && index === sections.length - 1;
-    const following = sections[index + 1]?.start ?? source.text.length;
-    yield* cutSection(source.text, section, { from, isOpen, following });
+    const following = sections[index + 1]?.start;
+    const atoms = atomsOf(source.text, [section.start, section.end], { most: MOST, from, isMarkup });
+    for (const cut of cutSection(source.text, atoms, isOpen && following === undefined)) {
+      yield { ...cut, heading: section.heading, next: cut.next ?? following ?? source.text.length };
+    }
   }
 }
 
 function* cutSection(
   text: string,
-  { start, end, heading }: Section,
-  { from, isOpen, following }: { from: number; isOpen: boolean; following: number },
-): Generator<Cut> {
-  const atoms = atomsOf(text, [start, end], { most: MOST, from });
-  // The atoms of the chunk being made; one more than fits, so that it is known what follows.
-  let held: Atom[] = [], tokens = 0;
+  atoms: Generator<Atom>,
+  isOpen: boolean,
+): Generator<{ start: number; end: number; next: number | null }> {
+  // The atoms of the chunk being made, and enough of what follows to know that it is no small rest.
+  let held: Atom[] = [];
   while (true) {
-    // The last atom of an open text may go on, so it decides nothing.
-    while (tokens - (isOpen ? held.at(-1)?.tokens ?? 0 : 0) <= MOST) {
-      const { value: atom } = atoms.next();
-      if (!atom) break;
-      held.push(atom);
-      tokens += atom.tokens;
-    }
-    const isLast = tokens - (isOpen ? held.at(-1)?.tokens ?? 0 : 0) <= MOST;
+    const isLast = !holdMore(held, atoms, isOpen);
     if (isLast && (isOpen || held.length === 0)) return;
-    const place = { start: held[0]!.start, heading };
-    if (isLast) return yield { ...place, end: held.at(-1)!.end, next: following };
+    const start = held[0]!.start;
+    if (isLast) {
+      yield { start, end: held.at(-1)!.end, next: null };
+      return;
+    }
     const count = bestCut(held);
     const repeated = overlapOf(text, held.slice(0, count), held[count]!);
-    yield { ...place, end: held[count - 1]!.end, next: (repeated[0] ?? held[count]!).start };
+    yield { start, end: held[count - 1]!.end, next: (repeated[0] ?? held[count]!).start };
     held = [...repeated, ...held.slice(count)];
-    tokens = held.reduce((sum, atom) => sum + atom.tokens, 0);
   }
+}
+
+/** Takes atoms until they are more than one chunk may have; false when there are not so many. */
+function holdMore(held: Atom[], atoms: Generator<Atom>, isOpen: boolean): boolean {
+  let tokens = held.reduce((sum, atom) => sum + atom.tokens, 0);
+  // The last atom of an open text may go on, so it decides nothing.
+  while (tokens - (isOpen ? held.at(-1)?.tokens ?? 0 : 0) <= MOST) {
+    const { value: atom } = atoms.next();
+    if (!atom) return false;
+    held.push(atom);
+    tokens += atom.tokens;
+  }
+  return true;
 }
 
 /** How many of the atoms make the chunk: up to the best cut of those that leave it well filled, else to the last one. */
@@ -117,10 +136,14 @@ function overlapOf(text: string, atoms: Atom[], next: Atom): Atom[] {
   }
   const last = atoms.at(-1)!;
   if (repeated.length > 0 || last.solid) return repeated;
-  for (const { index } of text.slice(last.start, last.end).matchAll(/(?<=\s)\S/g)) {
-    const start = last.start + index;
-    const tokens = countTokens(text.slice(start, last.end));
-    if (tokens <= room) return [{ ...last, start, tokens }];
+  let start = last.end, tokens = 1;
+  for (
+    const { 0: word, index } of [...text.slice(last.start, last.end).matchAll(/\S+/g)].slice(1).reverse()
+  ) {
+    tokens += countTokens(` ${word}`);
+    if (tokens > room) break;
+    start = last.start + index;
   }
-  return [];
+  const part = { ...last, start, tokens: tokensOf(text, start, last.end) };
+  return start < last.end && part.tokens <= room ? [part] : [];
 }

@@ -1,13 +1,17 @@
+import { oneLine } from "./decode.ts";
+import { rowLines } from "./rows.ts";
+
 /**
  * A table as text: each row with the names of its columns, "Name: Chair; Price: 49", so that a row says what it means
  * wherever the text is cut. Without a header row the cells alone.
  */
 export function csvText(text: string): string {
   const { body, delimiter } = dialectOf(text);
-  const rows = parseCsv(body, delimiter).filter((row) => row.some((cell) => cell.trim() !== ""));
-  const [first = [], ...rest] = rows;
-  const names = rest.length > 0 && isHeader(first) ? first.map((name) => flat(name)) : null;
-  return (names ? rest : rows).map((row) => rowText(row, names)).join("\n");
+  const rows = parseCsv(body, delimiter).map((row) => row.map(oneLine)).filter((row) =>
+    row.some((cell) => cell !== "")
+  );
+  const names = rows.length > 1 && isHeader(rows[0]!) ? rows.shift()! : [];
+  return rowLines(rows, names).join("\n");
 }
 
 /** The rows of a CSV text (RFC 4180): cells may be quoted, and then hold the delimiter, line breaks and doubled quotes. */
@@ -74,18 +78,7 @@ function dialectOf(text: string): { body: string; delimiter: string } {
 
 /** A header has a name for most columns, none twice, and no numbers. */
 function isHeader(row: string[]): boolean {
-  const names = row.map((cell) => cell.trim()).filter((cell) => cell !== "");
+  const names = row.filter((cell) => cell !== "");
   return names.length >= row.length / 2 && new Set(names).size === names.length &&
     names.every((name) => name.length <= 100 && !/^[-+\d.,\s€$%]+$/.test(name));
-}
-
-function rowText(row: string[], names: string[] | null): string {
-  return row.map((cell, column) => {
-    const value = flat(cell), name = names?.[column] ?? "";
-    return value === "" ? "" : name === "" ? value : `${name}: ${value}`;
-  }).filter((cell) => cell !== "").join("; ");
-}
-
-function flat(cell: string): string {
-  return cell.replace(/\s+/g, " ").trim();
 }

@@ -52,12 +52,19 @@ function isLegacyText(bytes: Uint8Array): boolean {
 
 /**
  * A text as it is stored and cut: composed (NFC, so that "é" is one character however it was typed), one kind of line
- * break, none of the characters that are not seen or end a page.
+ * break, none of the characters that are not seen or end a page, and no more than 40 spaces or two empty lines in a row.
  */
 export function cleanText(text: string): string {
   const unified = text.normalize("NFC").replace(/\r\n?|\u2028|\u2029|\f/g, "\n");
   // Byte order marks and soft hyphens stand in the middle of words.
   const visible = /[\ufeff\u00ad]/.test(unified) ? unified.replace(/[\ufeff\u00ad]/g, "") : unified;
   // deno-lint-ignore no-control-regex
-  return visible.replace(/[\x01-\x08\x0b\x0e-\x1f\x7f]/g, " ");
+  const printable = visible.replace(/[\x01-\x08\x0b\x0e-\x1f\x7f]/g, " ");
+  // Kilobytes of nothing between two words would be stored with them.
+  return printable.replace(/[^\S\n]{40,}/g, " ".repeat(40)).replace(/\n(?:[^\S\n]*\n){3,}/g, "\n\n\n");
+}
+
+/** A text on one line: white space is one space, but for the no-break spaces before French marks and units. */
+export function oneLine(text: string): string {
+  return text.replace(/[^\S\u00a0\u202f]+/g, " ").trim();
 }

@@ -5,8 +5,8 @@ import { unreadable } from "./decode.ts";
 import { htmlText } from "./html.ts";
 import type { TextSource } from "./sections.ts";
 
-/** What a Word file may hold unpacked: its XML is read as a tree, which takes many times its size. */
-export const MAX_ENTRIES = 2000, MAX_UNPACKED = 16 * 1024 * 1024;
+/** What a Word file may hold unpacked: its XML is read as a tree of thirty times its size, and a hosted call has 256 MB. */
+export const MAX_ENTRIES = 2000, MAX_UNPACKED = 6 * 1024 * 1024;
 
 // To Word a title is no heading; here it stands above all of them. Names of styles are English in every language.
 const styleMap = [
@@ -24,10 +24,13 @@ export async function docxText(bytes: Uint8Array): Promise<TextSource> {
   }
   // Packed again without compression, so that mammoth unpacks nothing that was not measured.
   const buffer = Buffer.from(zipSync(entries, { level: 0 }));
+  return htmlText(await toHtml(buffer));
+}
+
+async function toHtml(buffer: Buffer): Promise<string> {
+  const options = { styleMap, convertImage: mammoth.images.imgElement(() => Promise.resolve({ src: "" })) };
   try {
-    const options = { styleMap, convertImage: mammoth.images.imgElement(() => Promise.resolve({ src: "" })) };
-    const { value } = await mammoth.convertToHtml({ buffer }, options);
-    return htmlText(value);
+    return (await mammoth.convertToHtml({ buffer }, options)).value;
   } catch (error) {
     throw unreadable(`the Word document is damaged (${(error as Error).message.slice(0, 200)})`);
   }

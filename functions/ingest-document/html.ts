@@ -1,5 +1,6 @@
 import { Parser } from "htmlparser2";
-import { cleanText } from "./decode.ts";
+import { cleanText, oneLine, unreadable } from "./decode.ts";
+import { rowLines } from "./rows.ts";
 import type { TextSource } from "./sections.ts";
 import { TextBuilder } from "./text-builder.ts";
 
@@ -14,6 +15,8 @@ const blocks = new Set(
 );
 const lines = new Set("br caption dd dt figcaption legend summary".split(" "));
 const headings = /^h([1-6])$/;
+// The parser takes longer for each tag the more are open; pages of people have some dozens.
+const DEEPEST = 1000;
 
 /** The text of an HTML page with its headings, lists, tables and preformatted parts. */
 export function htmlText(html: string): TextSource {
@@ -31,6 +34,7 @@ class HtmlReader {
   readonly #droppedTags: string[] = [];
   readonly #lists: { ordered: boolean; count: number }[] = [];
   readonly #tables: Table[] = [];
+  #depth = 0;
 
   finish(): TextSource {
     while (this.#tables.length > 0) this.#closeTable();
@@ -45,6 +49,7 @@ class HtmlReader {
   }
 
   onopentag(name: string, attributes: Record<string, string>): void {
+    if (++this.#depth > DEEPEST) throw unreadable(`its tags are nested deeper than ${DEEPEST}`);
     const isHidden = "hidden" in attributes || attributes["aria-hidden"] === "true";
     if (this.#droppedTags.length > 0 || dropped.has(name) || isHidden) {
       if (!isVoid(name)) this.#droppedTags.push(name);
@@ -62,6 +67,7 @@ class HtmlReader {
   }
 
   onclosetag(name: string): void {
+    this.#depth--;
     if (this.#droppedTags.length > 0) {
       const opened = this.#droppedTags.lastIndexOf(name);
       if (opened >= 0) this.#droppedTags.length = opened;
@@ -147,12 +153,9 @@ class Table {
   lines(): string[] {
     const rows = this.#rows.map(({ cells, isHeader }) => ({
       isHeader,
-      cells: cells.map((cell) => cleanText(cell).replace(/\s+/g, " ").trim()),
+      cells: cells.map((cell) => oneLine(cleanText(cell))),
     })).filter(({ cells }) => cells.some((cell) => cell !== ""));
     const names = rows.length > 1 && rows[0]!.isHeader ? rows.shift()!.cells : [];
-    return rows.map(({ cells }) =>
-      cells.map((cell, column) => cell !== "" && names[column] ? `${names[column]}: ${cell}` : cell)
-        .filter((cell) => cell !== "").join("; ")
-    );
+    return rowLines(rows.map(({ cells }) => cells), names);
   }
 }

@@ -1,7 +1,7 @@
 import type { Heading } from "./sections.ts";
 
 const fence = /^ {0,3}(`{3,}|~{3,})/;
-const hashes = /^ {0,3}(#{1,6})(?:[ \t]+(.*?))??[ \t]*#*[ \t]*$/;
+const hashes = /^ {0,3}(#{1,6})(?:[ \t]|$)/;
 const underline = /^ {0,3}(=+|-+)[ \t]*$/;
 // A line that begins a list, quote or table, or is code, is no title for an underline below it.
 const noTitle = /^(?:\s*$| {0,3}(?:[-*+>|#]|\d+[.)])|\t| {4})/;
@@ -21,8 +21,14 @@ export function markdownHeadings(text: string): Heading[] {
       open = mark;
     } else {
       const atx = hashes.exec(line), under = underline.exec(line);
-      if (atx) headings.push({ start, end, level: atx[1]!.length, title: plainTitle(atx[2] ?? "") });
-      else if (under && !noTitle.test(previous.line)) {
+      if (atx) {
+        headings.push({
+          start,
+          end,
+          level: atx[1]!.length,
+          title: plainTitle(line.slice(atx[0].length).trim().replace(/(?:^|[ \t])#+$/, "")),
+        });
+      } else if (under && !noTitle.test(previous.line)) {
         const level = under[1]!.startsWith("=") ? 1 : 2;
         headings.push({ start: previous.start, end, level, title: plainTitle(previous.line) });
       }
@@ -39,7 +45,8 @@ function afterFrontMatter(text: string): number {
 
 /** A title without the marks of Markdown: emphasis, code, links, anchors. */
 function plainTitle(title: string): string {
-  return title
+  // The expressions below take the square of the length in the worst case.
+  return title.slice(0, 1000)
     .replace(/\s*\{#[^}]*\}\s*$/, "")
     .replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
     .replace(/<[^>]+>/g, "")

@@ -133,7 +133,7 @@ function joined(
   }
   if (isApart) return `${text}\n`;
   // A word that was hyphenated at the end of a full line.
-  if (/\p{Ll}-$/u.test(text) && /^\p{Ll}/u.test(line.text)) return text.slice(0, -1);
+  if (/^\p{Ll}-$/u.test(text.slice(-2)) && /^\p{Ll}/u.test(line.text)) return text.slice(0, -1);
   const isFull = previous.right >= 0.85 * right;
   return item.test(line.text) || !isFull ? `${text}\n` : `${text} `;
 }

@@ -47,11 +47,6 @@ async function itemsOf(pdf: Pdf, number: number): Promise<object[]> {
   return items;
 }
 
-/** What a PDF without any text is answered with: a scan would have to be recognized first. */
-export function noPdfText(): Error {
-  return unreadable("the PDF has no text, as a scan that was not recognized");
-}
-
 function refuse(error: unknown): never {
   const { name = "", message = "" } = error as Partial<Error>;
   throw unreadable(reasons[name] ?? `the PDF is damaged (${message.slice(0, 200)})`);

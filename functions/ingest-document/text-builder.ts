@@ -1,4 +1,4 @@
-import { cleanText } from "./decode.ts";
+import { cleanText, oneLine } from "./decode.ts";
 import type { Heading, TextSource } from "./sections.ts";
 
 /** Puts a text together from paragraphs, lines, headings and code, and knows where each heading stands. */
@@ -79,7 +79,7 @@ export class TextBuilder {
 
   #flush(gap: number): void {
     if (this.#isCode) return this.closeCode();
-    const line = cleanText(this.#line).replace(/[^\S\u00a0\u202f]+/g, " ").trim();
+    const line = oneLine(cleanText(this.#line));
     const prefix = this.#prefix, level = this.#level;
     this.#line = this.#prefix = "";
     this.#level = 0;

@@ -904,9 +904,6 @@ begin
   update public.documents d set status = 'queued', error_code = null, error_message = null, attempts = 0, next_attempt_at = now()
     where d.id = retry_document.document_id;
   return jsonb_build_object('outcome', 'queued');
-exception when unique_violation then
-  -- The same content was uploaded again since.
-  return jsonb_build_object('outcome', 'conflict');
 end $$;
 comment on function public.retry_document is 'Makes a failed document due again; null when the agent has no such document, conflict when it did not fail.';
 revoke execute on function public.retry_document from public, anon, authenticated;

@@ -89,6 +89,7 @@ create table public.turns (
   leased_until timestamptz not null,
   settled_at timestamptz,
   created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
   constraint turns_state_is_known check (state in ('admitted', 'streaming', 'completed', 'failed', 'aborted')),
   constraint turns_settled_means_ended check ((settled_at is not null) = (state in ('completed', 'failed', 'aborted'))),
   constraint turns_reservation_is_not_negative check (reserved_tokens >= 0 and reserved_cost >= 0),
@@ -102,6 +103,7 @@ create unique index turns_one_open_per_conversation on public.turns (conversatio
 create index turns_conversation_id on public.turns (conversation_id);
 create index turns_agent_id on public.turns (agent_id);
 create index turns_open_lease on public.turns (leased_until) where state in ('admitted', 'streaming');
+create trigger turns_updated_at before update on public.turns for each row execute function public.update_updated_at_column();
 
 create table public.turn_deltas (
   turn_id uuid not null references public.turns (id) on delete cascade,

@@ -31,6 +31,7 @@ create table public.usage_counters (
   token_limit bigint,
   cost_limit numeric(20, 10),
   created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
   constraint usage_counters_pkey primary key (scope, subject_id, period),
   constraint usage_counters_scope_is_known check (scope in ('owner', 'agent', 'key')),
   constraint usage_counters_period_is_a_month check (extract(day from period) = 1),
@@ -38,6 +39,8 @@ create table public.usage_counters (
 ) with (fillfactor = 50);
 comment on table public.usage_counters is 'Used and reserved in a month (UTC) by an owner, an agent or a key; it hangs on the owner, so deleting an agent gives nothing back. The limits are those of the last admission.';
 create index usage_counters_owner on public.usage_counters (owner_id, period);
+create trigger usage_counters_updated_at before update on public.usage_counters
+  for each row execute function public.update_updated_at_column();
 
 create table public.usage_logs (
   id uuid primary key default private.uuid_v7(),
@@ -842,13 +845,18 @@ create function private.take_turn(c private.caller, settings jsonb, message text
 language plpgsql volatile security invoker set search_path = ''
 as $$
 declare
-  spent jsonb := private.spend_limits(c, settings, session_id, address_hash);
+  -- A budget that is used up refuses by a look, without writing anything.
+  refused jsonb := private.budget_refusal(c, array['owner', 'agent', 'key'], month, message_tokens, 0);
+  spent jsonb;
   held record;
   memory jsonb := '{"history": [], "memory": [], "summary": null, "tokens": 0}'::jsonb;
   estimate bigint;
   cost numeric := 0;
-  refused jsonb;
 begin
+  if refused is not null then
+    return refused;
+  end if;
+  spent := private.spend_limits(c, settings, session_id, address_hash);
   if spent ? 'admitted' then
     return spent;
   end if;
@@ -1061,6 +1069,24 @@ end $$;
 comment on function public.settle_turn is 'Ends a turn once: answer, citations, ledger and counters in one transaction. A second settlement changes nothing and answers `duplicate`.';
 revoke execute on function public.settle_turn from public, anon, authenticated;
 grant execute on function public.settle_turn to service_role;
+
+create function private.release_reservation() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  perform 1 from public.usage_counters u
+    where (u.scope, u.subject_id) in (('owner', old.owner_id), ('key', old.limit_group), ('agent', old.agent_id)) and u.period = old.period
+    order by u.scope desc for update;
+  update public.usage_counters u
+    set reserved_messages = greatest(0, u.reserved_messages - 1), reserved_tokens = greatest(0, u.reserved_tokens - old.reserved_tokens),
+      reserved_cost = greatest(0, u.reserved_cost - old.reserved_cost)
+    where (u.scope, u.subject_id) in (('owner', old.owner_id), ('key', old.limit_group), ('agent', old.agent_id)) and u.period = old.period;
+  return null;
+end $$;
+comment on function private.release_reservation is 'Trigger function: a turn that is erased while it is open holds nothing back.';
+revoke execute on function private.release_reservation from public, anon, authenticated;
+create trigger turns_release_reservation after delete on public.turns
+  for each row when (old.settled_at is null) execute function private.release_reservation();
 
 create function private.settle_abandoned(turn_id uuid, as_of timestamptz) returns boolean
 language plpgsql volatile security invoker set search_path = ''

@@ -10,12 +10,14 @@ drop policy "agent_reader reads conversations" on public.conversations;
 drop policy "agent_reader reads messages" on public.messages;
 drop policy "agent_reader reads memory" on public.entity_memory;
 revoke select on public.conversations, public.messages, public.entity_memory from agent_reader;
+drop trigger turns_release_reservation on public.turns;
 drop function
   private.erase_agents,
   private.can_erase,
   private.close_idle_conversations,
   private.reap_turns,
   private.settle_abandoned,
+  private.release_reservation,
   public.settle_turn,
   private.hold_turn,
   private.store_answer,

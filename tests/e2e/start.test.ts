@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { createClient } from "@supabase/supabase-js";
 import {
   assert,
@@ -8,7 +9,6 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import type { DemoEnv } from "../../local/demo/env-file.ts";
-import { emptyDatabase } from "../support/template.ts";
 import { refuse, sendCurl, serve, type ServerProcess } from "../support/server.ts";
 
 const connect = (demo: DemoEnv) =>
@@ -28,6 +28,38 @@ async function assertRefused(start: ReturnType<typeof refuse>, expected: RegExp)
   assertEquals([code, stdout], [1, ""]);
   assertMatch(stderr, expected);
   assertEquals(stderr.trimEnd().split("\n").length, 1, stderr);
+}
+
+// Long enough to be ingested in several batches, and so in the background.
+const longDocument = Array.from(
+  { length: 1500 },
+  (_, i) =>
+    `Rule ${i} says that locker ${i * 7} opens with the brass key number ${i * 13}, and with no other.`,
+).join("\n\n");
+
+async function uploadLong(demo: DemoEnv): Promise<string> {
+  const response = await fetch(`${demo.SUPABASE_URL}/functions/v1/ingest-document`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${demo.AGENT_API_KEY}`, "content-type": "application/json" },
+    body: JSON.stringify({ title: "Rules", content: longDocument }),
+  });
+  const { document_id } = await response.json();
+  assertEquals(response.status, 202);
+  return document_id;
+}
+
+async function untilReady(demo: DemoEnv, document: string): Promise<void> {
+  const begun = performance.now();
+  while (true) {
+    const response = await fetch(`${demo.SUPABASE_URL}/functions/v1/ingest-document/${document}`, {
+      headers: { apikey: demo.SUPABASE_SECRET_KEY },
+    });
+    const { status, error } = await response.json();
+    if (status === "ready") return;
+    assertEquals(error ?? null, null);
+    assertLess(performance.now() - begun, 60_000, `the document is still ${status}`);
+    await delay(100);
+  }
 }
 
 Deno.test("the start command", async (t) => {
@@ -74,7 +106,7 @@ Deno.test("the start command", async (t) => {
       );
     });
 
-    await t.step("keeps its data and its keys through kill -9", async () => {
+    await t.step("keeps data and keys through kill -9, and ends an ingestion that it cut short", async () => {
       const { demo } = server!;
       const owner = connect(demo);
       await owner.auth.signInWithPassword({ email: demo.DEMO_EMAIL, password: demo.DEMO_PASSWORD });
@@ -82,14 +114,21 @@ Deno.test("the start command", async (t) => {
         { length: 20 },
         (_, i) => owner.from("agents").insert({ name: `kept ${i}` }),
       );
-      const first = await writing[0]!;
-      assertEquals(first.error, null);
+      assertEquals((await writing[0]!).error, null);
+      const document = await uploadLong(demo);
       await server!.end("SIGKILL");
       await Promise.all(writing.slice(1));
+
       server = await serve(home, ["--port", new URL(demo.SUPABASE_URL).port]);
       assertEquals(server.demo, demo);
       const { data: kept } = await owner.from("agents").select("name").eq("name", "kept 0").throwOnError();
       assertEquals(kept, [{ name: "kept 0" }]);
+      await untilReady(demo, document);
+      const { data: chunks } = await owner.from("document_chunks").select("chunk_index, content")
+        .eq("document_id", document).order("chunk_index").throwOnError();
+      assertEquals(chunks!.map((chunk) => chunk.chunk_index), chunks!.map((_, index) => index));
+      const text = chunks!.map((chunk) => chunk.content).join(" ");
+      for (const rule of longDocument.split("\n\n")) assertStringIncludes(text, rule);
     });
 
     await t.step("writes a lost demo.env again with new keys and revokes the old ones", async () => {
@@ -167,29 +206,4 @@ Deno.test("start says in one line why it does not start", async () => {
   } finally {
     await Deno.remove(home, { recursive: true });
   }
-});
-
-const databaseServer = Deno.env.get("DATABASE_URL");
-
-Deno.test({
-  name: "start with DATABASE_URL migrates and seeds that database, and finds it again",
-  ignore: !databaseServer,
-  fn: async () => {
-    const home = await Deno.makeTempDir({ prefix: "parley-start-" });
-    const fresh = await emptyDatabase(databaseServer!);
-    let server: ServerProcess | undefined;
-    try {
-      server = await serve(home, ["--port", "0"], { DATABASE_URL: fresh.url });
-      const { demo } = server;
-      const answer = await ask(demo, demo.AGENT_API_KEY, "How much is the deposit for a machine?");
-      assertStringIncludes((await answer.json()).answer, "£400");
-      assertEquals((await server.end("SIGTERM")).code, 0);
-      server = await serve(home, ["--port", "0"], { DATABASE_URL: fresh.url });
-      assertEquals(server.demo, { ...demo, SUPABASE_URL: server.demo.SUPABASE_URL });
-    } finally {
-      await server?.end("SIGKILL");
-      await fresh.drop();
-      await Deno.remove(home, { recursive: true });
-    }
-  },
 });

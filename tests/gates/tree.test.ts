@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { functionNames, sourceFiles } from "./files.ts";
 
 Deno.test("no file names a package host or a folder of one machine", async () => {
-  const binary = /\.(pdf|docx|png|ico|gz|zip|woff2)$|(^|\/)deno\.lock$/;
+  const binary = /\.(pdf|docx|png|ico|gz|zip|woff2)$/;
   const files = (await sourceFiles("", /./)).filter((file) => !binary.test(file.path));
   const hosts = /https?:\/\/[a-z0-9.-]*(npm|debian)[a-z0-9.-]*/i;
   const folders = /(^|[\s"'`=(])\/(work|home|root|Users)\/[\w.-]+/;

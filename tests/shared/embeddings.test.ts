@@ -70,6 +70,37 @@ Deno.test("embedding waits as long as the vendor says", async () => {
   });
 });
 
+Deno.test("a question's vector is not waited for long", async () => {
+  await withVendor(async (server, options) => {
+    server.play("busy", { status: 503 });
+    await assertRejects(() => embed("openai/busy", ["a"], { ...options, purpose: "query" }), Problem);
+    assertEquals(server.calls.length, 2);
+    server.play("limited", { status: 429, headers: { "retry-after": "5" } });
+    const started = performance.now();
+    await assertRejects(() => embed("openai/limited", ["a"], { ...options, purpose: "query" }), Problem);
+    assert(performance.now() - started < 1000);
+    assertEquals(server.calls.length, 3);
+  });
+});
+
+Deno.test("gte-small is asked of the platform, text by text, in one session", async () => {
+  const asked: string[] = [];
+  let sessions = 0;
+  class Session {
+    constructor() {
+      sessions++;
+    }
+    run(text: string): Promise<number[]> {
+      asked.push(text);
+      return Promise.resolve(Array.from({ length: 384 }, () => 0.05));
+    }
+  }
+  const options = { ...none, platform: { Supabase: { ai: { Session } } } };
+  await embed("gte-small", ["a", "b"], options);
+  const [vector] = await embed("gte-small", ["c"], options);
+  assertEquals([asked, sessions, JSON.parse(vector!).length], [["a", "b", "c"], 1, 384]);
+});
+
 Deno.test("vectors of another size than the model's are refused", async () => {
   await withVendor(async (server, options) => {
     server.play("mistral-embed", { dimensions: 3 });

@@ -25,3 +25,11 @@ Deno.test("background work that fails is logged and disturbs nothing", async () 
   await settled();
   assertEquals(lines.map((line) => JSON.parse(line).event), ["background_work_failed"]);
 });
+
+Deno.test("on the platform background work is handed to the runtime, guarded", async () => {
+  const waited: Promise<unknown>[] = [];
+  const EdgeRuntime = { waitUntil: (promise: Promise<unknown>) => void waited.push(promise) };
+  background(Promise.reject(new Error("broken")), createLog(() => {}), { EdgeRuntime });
+  assertEquals(waited.length, 1);
+  await waited[0];
+});

@@ -1,6 +1,4 @@
 import { assertEquals } from "@std/assert";
-import { connect } from "../../local/database.ts";
-import { openDatabase } from "../support/database.ts";
 import { as, makeAgent, refusal, service, signUp, user, value } from "./people.ts";
 import { rolledBack } from "./rolled-back.ts";
 
@@ -111,26 +109,6 @@ rolledBack("the plan says how many agents an owner has, and a deleted one makes 
   assertEquals(await refusal(back), "PT429 quota_exceeded");
   await session.query("update public.users set plan = 'pro' where id = $1", [ann.name]);
   await make("4");
-});
-
-Deno.test({
-  name: "of many agents made at once no more come to be than the plan allows",
-  ignore: !Deno.env.get("DATABASE_URL"),
-  async fn() {
-    await using database = await openDatabase();
-    const ann = await signUp(database);
-    const clients = Array.from({ length: 8 }, () => connect({ url: database.url! }));
-    const open = await Promise.all(clients);
-    try {
-      const made = await Promise.all(
-        open.map((client, at) => refusal(makeAgent(client, ann, `agent ${at}`))),
-      );
-      assertEquals(made.filter((one) => one === "nothing was refused").length, 3);
-      assertEquals(made.filter((one) => one === "PT429 quota_exceeded").length, 5);
-    } finally {
-      await Promise.all(open.map((client) => client.close()));
-    }
-  },
 });
 
 rolledBack(

@@ -1,38 +1,7 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
-import { connect, type Session } from "../../local/database.ts";
-import { openDatabase } from "../support/database.ts";
+import { assert, assertEquals } from "@std/assert";
 import { refusal } from "./people.ts";
 import { rolledBack } from "./rolled-back.ts";
-
-interface Ran {
-  ran: { name: string; status: string; error: string | null }[];
-  functions: { name: string; path: string }[];
-  more: boolean;
-}
-
-/** Leaves these jobs alone on the list, due at noon. */
-async function listOf(session: Session, jobs: Record<string, [kind: string, target: string, every: string]>) {
-  await session.exec(`
-    delete from public.jobs;
-    create function private.succeed() returns void language sql set search_path = '' as
-      $$ insert into public.outbox (topic) values ('ran') $$;
-    create function private.fail() returns void language plpgsql set search_path = '' as
-      $$ begin insert into public.outbox (topic) values ('undone'); raise 'broken on purpose'; end $$;
-    create function private.wait() returns void language sql set search_path = '' as $$ select pg_sleep(0.3) $$`);
-  for (const [name, [kind, target, every]] of Object.entries(jobs)) {
-    await session.query("select private.add_job($1, $2, $3, $4::interval)", [name, kind, target, every]);
-  }
-  await session.query("update public.jobs set next_run_at = $1", [noon]);
-}
-
-const noon = "2026-11-20T12:00:00Z";
-const run = async (session: Session, asOf = noon, budget = 4000) => {
-  const [row] = await session.query<{ ran: Ran }>("select public.run_due_jobs($1, $2) as ran", [
-    asOf,
-    budget,
-  ]);
-  return row!.ran;
-};
+import { listOf, noon, run } from "./job-list.ts";
 
 rolledBack("a due sql job runs and its outcome is recorded", async (session) => {
   await listOf(session, { good: ["sql", "succeed", "1 minute"] });
@@ -146,42 +115,4 @@ rolledBack("every job of the project has a function to run", async (session) => 
         and p.pronargs = p.pronargdefaults)`);
   assertEquals(lost, []);
   assert((await session.query("select name from public.jobs")).length > 0);
-});
-
-Deno.test({
-  name: "two callers never run the same job at once, and the second does not wait for the first",
-  ignore: !Deno.env.get("DATABASE_URL"),
-  async fn() {
-    await using database = await openDatabase();
-    await listOf(database, {
-      a: ["sql", "wait", "1 hour"],
-      b: ["sql", "wait", "1 hour"],
-      c: ["sql", "wait", "1 hour"],
-    });
-    const callers = await Promise.all([1, 2, 3].map(() => connect({ url: database.url! })));
-    try {
-      const started = performance.now();
-      const ran = await Promise.all(callers.map((caller) => run(caller, noon, 1)));
-      assertEquals(ran.flatMap(({ ran }) => ran.map(({ name }) => name)).sort(), ["a", "b", "c"]);
-      assert(performance.now() - started < 800, "the callers waited for each other");
-    } finally {
-      await Promise.all(callers.map((caller) => caller.close()));
-    }
-  },
-});
-
-Deno.test({
-  name: "a job that the caller's timeout cancels is recorded and not the first again",
-  ignore: !Deno.env.get("DATABASE_URL"),
-  async fn() {
-    await using database = await openDatabase();
-    await database.rolledBack(async (session) => {
-      await listOf(session, { a_slow: ["sql", "wait", "1 hour"], b_good: ["sql", "succeed", "1 minute"] });
-      await session.exec("set local statement_timeout = '100ms'");
-      const first = await run(session);
-      assertEquals([first.ran.length, first.ran[0]!.status, first.more], [1, "failed", true]);
-      assertMatch(first.ran[0]!.error!, /^cancelled: /);
-      assertEquals((await run(session)).ran.map(({ name }) => name), ["b_good"]);
-    });
-  },
 });

@@ -1,15 +1,19 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { type Chunk, chunkText, MOST, OVERLAP } from "../../../functions/ingest-document/chunk.ts";
 import { chunkPages, type PagesState } from "../../../functions/ingest-document/chunk-pages.ts";
 import { markdownHeadings } from "../../../functions/ingest-document/markdown.ts";
 import type { Page } from "../../../functions/ingest-document/pdf.ts";
 import type { TextSource } from "../../../functions/ingest-document/sections.ts";
+import { Problem } from "../../../shared/errors.ts";
 import { countTokens } from "../../../shared/tokens.ts";
 import { anyText, frenchText } from "../../fixtures/texts.ts";
 
 const plain = (text: string): TextSource => ({ text, headings: [] });
 const markdown = (text: string): TextSource => ({ text, headings: markdownHeadings(text) });
+// A counterexample is small enough without being shrunk for minutes.
+const runs = { numRuns: 60, endOnFailure: true };
+
 const chunksOf = (source: TextSource): Chunk[] => [...chunkText(source)].map(({ chunk }) => chunk);
 
 Deno.test("a chunk is the text between its offsets, within the limit, and says how many tokens it has", () => {
@@ -24,7 +28,7 @@ Deno.test("a chunk is the text between its offsets, within the limit, and says h
         assert(chunk.content.isWellFormed());
       }
     }),
-    { numRuns: 200 },
+    runs,
   );
 });
 
@@ -40,7 +44,7 @@ Deno.test("chunks leave nothing out and go forward", () => {
       }
       assertEquals(text.slice(covered).trim(), "");
     }),
-    { numRuns: 200 },
+    runs,
   );
 });
 
@@ -51,13 +55,13 @@ Deno.test("no chunk begins or ends within a word", () => {
         for (const at of [char_start, char_end]) {
           const around = text.slice(at - 1, at + 1);
           assert(
-            around.length < 2 || /\s/.test(around),
+            around.length < 2 || /[\s。！？」』）]/.test(around),
             `cut within ${JSON.stringify(text.slice(at - 10, at + 10))}`,
           );
         }
       }
     }),
-    { numRuns: 200 },
+    runs,
   );
 });
 
@@ -70,7 +74,7 @@ Deno.test("the same text gives the same chunks, and a run that was left goes on 
       const left = seed % (all.length - 1);
       assertEquals([...chunkText(markdown(text), all[left]!.next)], all.slice(left + 1));
     }),
-    { numRuns: 200 },
+    runs,
   );
 });
 
@@ -91,7 +95,7 @@ Deno.test("pages give the same chunks however many are read at a time", () => {
       }
       assertEquals(inRuns, atOnce);
     }),
-    { numRuns: 200 },
+    runs,
   );
 });
 
@@ -223,7 +227,7 @@ Deno.test("code and tables that fit in a chunk are kept whole", () => {
 
 Deno.test("a word longer than a chunk is cut, but no character is", () => {
   for (const character of ["a", "é", "👩‍👩‍👧", "🇫🇷", "ก็", "字", "0"]) {
-    const text = character.repeat(3000);
+    const text = character.repeat(6000);
     const chunks = chunksOf(plain(text));
     assert(chunks.length > 1);
     for (const { content, tokens } of chunks) {
@@ -244,8 +248,15 @@ Deno.test("chunks with the same heading and content have the same hash", () => {
   assert(/^[0-9a-f]{64}$/.test(first!.hash));
 });
 
+Deno.test("pages without any text are refused at the end, as scans are", () => {
+  const blank = (page: number): Page => ({ page, text: "", headings: [] });
+  const { chunks, state } = chunkPages([blank(1), blank(2)], null, false);
+  assertEquals(chunks, []);
+  assertThrows(() => chunkPages([blank(3)], state, true), Problem, "no text");
+  assertEquals(chunkPages([{ ...blank(3), text: "Fin." }], state, true).chunks.map(({ page }) => page), [3]);
+});
+
 Deno.test("a text without words has no chunks", () => {
   assertEquals(chunksOf(plain("")), []);
   assertEquals(chunksOf(plain(" \n\n\t\u00a0 ")), []);
-  assertEquals(chunkPages([{ page: 1, text: "", headings: [] }], null, true).chunks, []);
 });

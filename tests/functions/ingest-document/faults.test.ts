@@ -106,9 +106,13 @@ Deno.test("a long document is accepted with its place, and not searchable before
   const { key, agentId } = await tenant();
   const held = Promise.withResolvers<void>();
   let calls = 0;
+  const second = Promise.withResolvers<void>();
   const { deps, idle } = faulty({
     embed: async (model, texts, options) => {
-      if (++calls > 1) await held.promise;
+      if (++calls > 1) {
+        second.resolve();
+        await held.promise;
+      }
       return await sound.embed(model, texts, options);
     },
   });
@@ -118,7 +122,7 @@ Deno.test("a long document is accepted with its place, and not searchable before
   assertEquals(response.headers.get("location"), `/functions/v1/ingest-document/${document_id}`);
   const found = () =>
     stack.database.query("select 1 from public.match_documents($1, 'rule parcel')", [agentId]);
-  while ((await stored(document_id)).length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  await second.promise;
   assertEquals(await found(), []);
   const [shown] = await stack.database.query<{ progress: number }>(
     "select progress from public.documents where id = $1",

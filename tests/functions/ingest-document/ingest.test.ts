@@ -119,6 +119,21 @@ Deno.test("the same content again changes nothing", async () => {
   assertEquals(await contents(stack), before);
 });
 
+Deno.test("the same content sent many times at once is stored once", async () => {
+  const { key, agentId } = await tenant();
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, () => post({ "x-api-key": key }, { title: "A", content: handbook })),
+  );
+  const bodies = await Promise.all(answers.map((answer) => answer.json()));
+  assertEquals(answers.map(({ status }) => status).sort(), [200, 200, 200, 200, 200, 200, 200, 201]);
+  assertEquals(new Set(bodies.map(({ document_id }) => document_id)).size, 1);
+  const [row] = await stack.database.query(
+    "select count(*)::int as chunks from public.document_chunks where agent_id = $1",
+    [agentId],
+  );
+  assertEquals(row, { chunks: bodies.find(({ deduplicated }) => !deduplicated).chunks });
+});
+
 Deno.test("two agents may have the same content", async () => {
   const [a, b] = [await tenant(), await tenant()];
   for (const { key } of [a, b]) {
@@ -185,6 +200,28 @@ Deno.test("the project stores for any agent it names", async () => {
   assertEquals((await post(secret, { ...body, agent_id: agentId })).status, 201);
   await assertProblem(await post(secret, body), 422, "validation_failed");
   await assertProblem(await post(secret, { ...body, agent_id: crypto.randomUUID() }), 404, "not_found");
+});
+
+Deno.test("a key beyond its requests per minute is 429 with the wait, stores nothing, and is an incident", async () => {
+  const { key, agentId } = await tenant({ requests_per_minute: 1 });
+  assertEquals((await post({ "x-api-key": key }, { title: "A", content: "The only one." })).status, 201);
+  const before = await contents(stack);
+  for (let call = 0; call < 3; call++) {
+    const refused = await post({ "x-api-key": key }, { title: "A", content: "One too many." });
+    const wait = Number(refused.headers.get("retry-after"));
+    assert(wait >= 1 && wait <= 60);
+    assertEquals(refused.headers.get("x-ratelimit-remaining-requests"), "0");
+    assertEquals((await assertProblem(refused, 429, "rate_limited")).retry_after, wait);
+  }
+  assertEquals(await contents(stack), before);
+  const incidents = await stack.database.query(
+    "select kind, count from public.security_incidents where agent_id = $1",
+    [agentId],
+  );
+  assertEquals(incidents, [{ kind: "rate_limit", count: 1 }]);
+  const status = await fetch(url, { headers: { "x-api-key": key } });
+  assertEquals(status.status, 200, "asking for the status takes nothing from the limit");
+  await status.body?.cancel();
 });
 
 Deno.test("agent_id with an agent key is refused", async () => {

@@ -1,0 +1,335 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import type { Session } from "../../local/database.ts";
+import { as, refusal, service, signUp, user, value } from "./people.ts";
+import { rolledBack } from "./rolled-back.ts";
+import { admit, call, change, exchange, makeClient } from "./turns.ts";
+
+interface Page {
+  messages: { id: string; turn_id: string; role: string; content: string; rating: number | null }[];
+  has_more: boolean;
+}
+
+const read = (
+  session: Session,
+  agentId: string | null,
+  sessionId: string,
+  more: Record<string, unknown> = {},
+) =>
+  call<Page | null>(session, "public.session_messages", {
+    agent_id: agentId,
+    session_id: sessionId,
+    ...more,
+  });
+
+const rate = (
+  session: Session,
+  agentId: string | null,
+  messageId: string | null,
+  rating: unknown,
+  more = {},
+) =>
+  call<{ id: string; message_id: string; rating: number } | null>(session, "public.save_feedback", {
+    agent_id: agentId,
+    message_id: messageId,
+    rating,
+    ...more,
+  });
+
+const reset = (session: Session, sessionId: string | null, agentId?: string | null) =>
+  call<{ conversations: number }>(session, "public.reset_chat_session", {
+    p_session_id: sessionId,
+    p_agent_id: agentId,
+  });
+
+rolledBack("the messages of a session come oldest first, a page at a time from the end", async (session) => {
+  const client = await makeClient(session);
+  for (const n of [1, 2, 3]) {
+    await exchange(session, client, { session_id: "s", message: `q${n}` }, { answer: `a${n}` });
+  }
+  const shown = (page: Page | null) => [page!.messages.map(({ content }) => content), page!.has_more];
+  assertEquals(shown(await read(session, client.agentId, "s")), [
+    ["q1", "a1", "q2", "a2", "q3", "a3"],
+    false,
+  ]);
+  const last = await read(session, client.agentId, "s", { max_items: 2 });
+  assertEquals(shown(last), [["q3", "a3"], true]);
+  const before = await read(session, client.agentId, "s", { max_items: 3, before: last!.messages[0]!.id });
+  assertEquals(shown(before), [["a1", "q2", "a2"], true]);
+  const first = await read(session, client.agentId, "s", { max_items: 3, before: before!.messages[0]!.id });
+  assertEquals(shown(first), [["q1"], false]);
+  assertEquals(shown(await read(session, client.agentId, "s", { before: first!.messages[0]!.id })), [
+    [],
+    false,
+  ]);
+  assertEquals(Object.keys(last!.messages[0]!).sort(), [
+    "citations",
+    "content",
+    "created_at",
+    "id",
+    "rating",
+    "role",
+    "turn_id",
+  ]);
+});
+
+rolledBack(
+  "no session, a foreign agent's, a deleted one and that of a hidden agent all read as null",
+  async (session) => {
+    const [client, other] = [await makeClient(session), await makeClient(session)];
+    const { conversation_id } = await exchange(session, client, { session_id: "s" });
+    assertEquals(await read(session, client.agentId, "t"), null);
+    assertEquals(await read(session, other.agentId, "s"), null);
+    assertEquals(await read(session, null, "s"), null);
+    await change(session, "conversations", conversation_id, { status: "deleted" });
+    assertEquals(await read(session, client.agentId, "s"), null);
+    await change(session, "conversations", conversation_id, { status: "closed" });
+    assertEquals((await read(session, client.agentId, "s"))!.messages.length, 2);
+    await change(session, "agents", client.agentId, { deleted_at: "2026-11-01" });
+    assertEquals(await read(session, client.agentId, "s"), null);
+  },
+);
+
+rolledBack("a page has 1 to 200 messages", async (session) => {
+  const client = await makeClient(session);
+  for (const bad of [null, 0, -1, 201]) {
+    assertEquals(
+      await refusal(read(session, client.agentId, "s", { max_items: bad })),
+      "PT422 validation_failed",
+    );
+  }
+});
+
+rolledBack("the same session id with two agents is two conversations", async (session) => {
+  const [client, other] = [await makeClient(session), await makeClient(session)];
+  await exchange(session, client, { session_id: "s", message: "mine" });
+  await exchange(session, other, { session_id: "s", message: "theirs" });
+  assertEquals((await read(session, client.agentId, "s"))!.messages[0]!.content, "mine");
+  assertEquals((await read(session, other.agentId, "s"))!.messages[0]!.content, "theirs");
+});
+
+rolledBack(
+  "an answer is rated once per session, and a later rating replaces the earlier one",
+  async (session) => {
+    const client = await makeClient(session);
+    const { message_id } = await exchange(session, client, { session_id: "s" });
+    const first = await rate(session, client.agentId, message_id, 1, { comment: "Good", category: "tone" });
+    assertEquals(first, { id: first!.id, message_id, rating: 1 });
+    const second = await rate(session, client.agentId, message_id, -1);
+    assertEquals(second, { id: first!.id, message_id, rating: -1 });
+    assertEquals(await session.query("select rating, comment, category, session_id from public.feedback"), [
+      { rating: -1, comment: null, category: null, session_id: "s" },
+    ]);
+    assertEquals((await read(session, client.agentId, "s"))!.messages.map((m) => m.rating), [null, -1]);
+  },
+);
+
+rolledBack("only an answer of this agent can be rated", async (session) => {
+  const [client, other] = [await makeClient(session), await makeClient(session)];
+  const turn = await exchange(session, client, { session_id: "s" });
+  assertEquals(await rate(session, other.agentId, turn.message_id, 1), null);
+  assertEquals(await rate(session, null, turn.message_id, 1), null);
+  assertEquals(await rate(session, client.agentId, turn.user_message_id, 1), null);
+  assertEquals(await rate(session, client.agentId, crypto.randomUUID(), 1), null);
+  assertEquals(await rate(session, client.agentId, null, 1), null);
+  await change(session, "conversations", turn.conversation_id, { status: "deleted" });
+  assertEquals(await rate(session, client.agentId, turn.message_id, 1), null);
+  assertEquals(await session.query("select from public.feedback"), []);
+});
+
+rolledBack("a senseless rating raises", async (session) => {
+  const client = await makeClient(session);
+  const { message_id } = await exchange(session, client);
+  for (const bad of [null, 0, 2, -2]) {
+    assertEquals(await refusal(rate(session, client.agentId, message_id, bad)), "PT422 validation_failed");
+  }
+  for (const more of [{ comment: "x".repeat(4001) }, { category: "" }, { category: "x".repeat(101) }]) {
+    assertEquals(
+      await refusal(rate(session, client.agentId, message_id, 1, more)),
+      "PT422 validation_failed",
+    );
+  }
+});
+
+rolledBack(
+  "a reset clears messages, summary, count, memory, context and deltas, and keeps usage and bill",
+  async (session) => {
+    const client = await makeClient(session);
+    const turn = await exchange(session, client, { session_id: "s", metadata: { url: "/a" } }, {
+      retrieved: JSON.stringify([{ content: "x" }]),
+    });
+    await rate(session, client.agentId, turn.message_id, 1);
+    const { conversation_id } = turn;
+    await session.query(
+      "insert into public.entity_memory (agent_id, conversation_id, type, value) values ($1, $2, 'name', 'Zoe')",
+      [client.agentId, conversation_id],
+    );
+    await session.query(
+      "insert into public.conversation_contexts (agent_id, conversation_id) values ($1, $2)",
+      [
+        client.agentId,
+        conversation_id,
+      ],
+    );
+    await change(session, "conversations", conversation_id, {
+      summary: "x",
+      status: "closed",
+      closed_at: "2026-11-01",
+    });
+    const other = await exchange(session, client, { session_id: "t" });
+    assertEquals(await reset(session, "s", client.agentId), { conversations: 1 });
+    const [row] = await session.query(
+      "select summary, message_count, metadata, status, closed_at from public.conversations where id = $1",
+      [conversation_id],
+    );
+    assertEquals(row, { summary: null, message_count: 0, metadata: {}, status: "active", closed_at: null });
+    const left = await session.query(
+      `select (select count(*) from public.messages)::integer as messages, (select count(*) from public.feedback)::integer as feedback,
+       (select count(*) from public.entity_memory)::integer as memory, (select count(*) from public.conversation_contexts)::integer as contexts,
+       (select count(*) from public.usage_logs)::integer as ledger, (select sum(messages) from public.usage_counters)::integer as counted`,
+    );
+    assertEquals(left, [{ messages: 2, feedback: 0, memory: 0, contexts: 0, ledger: 2, counted: 6 }]);
+    assertEquals((await read(session, client.agentId, "t"))!.messages[0]!.turn_id, other.turn_id);
+    const [settled] = await session.query(
+      "select state, retrieved, stop_requested from public.turns where id = $1",
+      [
+        turn.turn_id,
+      ],
+    );
+    assertEquals(settled, { state: "completed", retrieved: [], stop_requested: false });
+  },
+);
+
+rolledBack("a session that the caller cannot name exactly is not reset", async (session) => {
+  const [client, other] = [await makeClient(session), await makeClient(session)];
+  await exchange(session, client, { session_id: "s" });
+  await exchange(session, other, { session_id: "s" });
+  const { conversation_id } = await exchange(session, client, { session_id: "gone" });
+  await change(session, "conversations", conversation_id, { status: "deleted" });
+  const said = async (sessionId: string | null, agentId?: string | null) =>
+    await refusal(reset(session, sessionId, agentId));
+  assertEquals(await said("s"), "PT409 conflict");
+  assertEquals(await said("s", null), "PT409 conflict");
+  assertEquals(await said("t", client.agentId), "PT404 not_found");
+  assertEquals(await said("gone", client.agentId), "PT404 not_found");
+  assertEquals(await said("s", crypto.randomUUID()), "PT404 not_found");
+  assertEquals([await said(null), await said("")], Array(2).fill("PT422 validation_failed"));
+  assertEquals((await session.query("select from public.messages")).length, 6);
+});
+
+rolledBack(
+  "an owner resets the sessions of their agents without naming the agent, a viewer and a stranger none",
+  async (session) => {
+    const [client, other] = [await makeClient(session), await makeClient(session)];
+    const [editor, viewer] = [await signUp(session), await signUp(session)];
+    for (const [member, role] of [[editor, "editor"], [viewer, "viewer"]]) {
+      await session.query("insert into public.agent_members (agent_id, user_id, role) values ($1, $2, $3)", [
+        client.agentId,
+        member,
+        role,
+      ]);
+    }
+    for (const whose of [client, other]) await exchange(session, whose, { session_id: "s" });
+    const as = (id: string) => value(session, user(id), "public.reset_chat_session('s')");
+    assertEquals(await refusal(as(viewer)), "PT404 not_found");
+    assertEquals(await refusal(as(await signUp(session))), "PT404 not_found");
+    assertEquals(await as(editor), { conversations: 1 });
+    assertEquals(await as(client.ownerId), { conversations: 1 });
+    assertEquals((await read(session, other.agentId, "s"))!.messages.length, 2);
+  },
+);
+
+rolledBack("a conversation without a message for an hour closes, which is no activity", async (session) => {
+  const client = await makeClient(session);
+  const [idle, busy] = [await exchange(session, client), await exchange(session, client)];
+  const close = async (minutes: number) => {
+    const [row] = await session.query<{ n: number }>(
+      "select private.close_idle_conversations(now() + make_interval(mins => $1)) as n",
+      [minutes],
+    );
+    return row!.n;
+  };
+  await session.exec("alter table public.conversations disable trigger conversations_updated_at");
+  await session.query(
+    "update public.conversations set updated_at = now() - interval '30 minutes' where id = $1",
+    [
+      idle.conversation_id,
+    ],
+  );
+  await session.exec("alter table public.conversations enable trigger conversations_updated_at");
+  assertEquals(await close(29), 0);
+  assertEquals(await close(31), 1);
+  assertEquals(await close(31), 0);
+  const rows = await session.query(
+    `select id, status, closed_at is not null as closed, updated_at < now() as earlier from public.conversations order by status desc`,
+  );
+  assertEquals(rows, [
+    { id: idle.conversation_id, status: "closed", closed: true, earlier: true },
+    { id: busy.conversation_id, status: "active", closed: false, earlier: false },
+  ]);
+  await session.query("update public.app_config set value = '5' where key = 'conversationIdleMinutes'");
+  assertEquals(await close(6), 1);
+});
+
+rolledBack("members read no more of a deleted conversation, in no table", async (session) => {
+  const client = await makeClient(session);
+  const turn = await exchange(session, client, { session_id: "s" });
+  await exchange(session, client, { session_id: "t" });
+  await session.query(
+    "insert into public.entity_memory (agent_id, conversation_id, type, value) values ($1, $2, 'name', 'Zoe')",
+    [client.agentId, turn.conversation_id],
+  );
+  const seen = async (actor: ReturnType<typeof user>) => {
+    const found: number[] = [];
+    for (const table of ["conversations", "messages", "turns", "entity_memory"]) {
+      found.push((await as(session, actor, `select from public.${table}`)).length);
+    }
+    return found;
+  };
+  const owner = user(client.ownerId);
+  const asker = user(await signUp(session));
+  assertEquals([await seen(owner), await seen(asker)], [[2, 4, 2, 1], [0, 0, 0, 0]]);
+  await change(session, "conversations", turn.conversation_id, { user_id: asker.claims!.sub });
+  assertEquals(await seen(asker), [1, 2, 0, 0]);
+  await change(session, "conversations", turn.conversation_id, { status: "deleted" });
+  assertEquals([await seen(owner), await seen(asker)], [[1, 2, 1, 0], [0, 0, 0, 0]]);
+  await change(session, "conversations", turn.conversation_id, { status: "active" });
+  await change(session, "agents", client.agentId, { deleted_at: "2026-11-01" });
+  assertEquals([await seen(owner), await seen(asker)], [[0, 0, 0, 0], [0, 0, 0, 0]]);
+});
+
+rolledBack("a message made at the end of a month is found like any other", async (session) => {
+  const client = await makeClient(session);
+  const turn = await exchange(session, client, { session_id: "s" });
+  const [late] = await session.query<{ id: string }>(
+    `insert into public.messages (id, conversation_id, agent_id, role, content)
+     values (private.uuid_v7(date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' + interval '1 month'), $1, $2, 'assistant', 'Later.')
+     returning id`,
+    [turn.conversation_id, client.agentId],
+  );
+  const [partition] = await session.query<{ name: string }>(
+    "select tableoid::regclass::text as name from public.messages where id = $1",
+    [late!.id],
+  );
+  assertMatch(partition!.name, /^partitions\.messages_\d{4}_\d\d$/);
+  assertEquals((await read(session, client.agentId, "s"))!.messages.at(-1)!.content, "Later.");
+  const { history } = await admit(session, client, { session_id: "s" });
+  assertEquals(history.map(({ content }) => content), ["May I return it?", "Within thirty days.", "Later."]);
+});
+
+rolledBack("a session function is the service role's alone", async (session) => {
+  const client = await makeClient(session);
+  const owner = user(client.ownerId);
+  const { message_id } = await exchange(session, client, { session_id: "s" });
+  for (
+    const sql of [
+      `public.session_messages('${client.agentId}', 's')`,
+      `public.save_feedback('${client.agentId}', '${message_id}', 1)`,
+      "public.admit_turn('x', 'x', 1)",
+      `public.settle_turn('${message_id}', 'completed', 'x', 'x')`,
+      "private.reap_turns()",
+    ]
+  ) {
+    assertEquals(await refusal(value(session, owner, sql)), "42501", sql);
+  }
+  await value(session, service, `public.session_messages('${client.agentId}', 's')`);
+});

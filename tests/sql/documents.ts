@@ -1,0 +1,112 @@
+import type { Session } from "../../local/database.ts";
+import { call, type Client, sha256 } from "./turns.ts";
+
+/** What `begin_document` answers. */
+export interface Begun {
+  outcome: "created" | "deduplicated" | "refused";
+  document_id: string;
+  lease: string;
+  embedding_model: string;
+  language: string | null;
+  agent_language: string;
+  replaces: string | null;
+  reusable: string[];
+  status?: string;
+  chunks?: number;
+  tokens?: number;
+  code?: string;
+  limit?: number;
+  used?: number;
+}
+
+/** A passage to store; without a vector it is to be taken over. */
+export interface Passage {
+  content: string;
+  embedding?: number[] | null;
+  hash?: string;
+  heading?: string | null;
+  page?: number | null;
+}
+
+/** Begins a document whose content is its title, unless the arguments say otherwise. */
+export async function begin(
+  session: Session,
+  client: Client,
+  title: string,
+  args: Record<string, unknown> = {},
+): Promise<Begun> {
+  return await call<Begun>(session, "public.begin_document", {
+    agent_id: client.agentId,
+    title,
+    mime_type: "text/plain",
+    content_hash: await sha256(String(args.content ?? title)),
+    size_bytes: title.length,
+    embedding_model: "test/one",
+    ...Object.fromEntries(Object.entries(args).filter(([name]) => name !== "content")),
+  });
+}
+
+/** Stores passages behind those that are stored. */
+export function store(
+  session: Session,
+  { document_id, lease }: { document_id: string; lease: string },
+  passages: (string | Passage)[],
+  args: Record<string, unknown> = {},
+): Promise<{ outcome: "stored" | "lost"; status: string; chunks: number; tokens: number }> {
+  return call(session, "public.store_chunks", {
+    document_id,
+    lease,
+    from_index: 0,
+    chunks: JSON.stringify(passages.map(chunk)),
+    language: "en",
+    ...args,
+  });
+}
+
+/** A chunk as the ingestion sends it. */
+export function chunk(passage: string | Passage) {
+  const { content, embedding = [1, 1, 1, 1], hash, heading = null, page = null } = typeof passage === "string"
+    ? { content: passage }
+    : passage;
+  return {
+    content,
+    heading,
+    page,
+    char_start: 0,
+    char_end: content.length,
+    tokens: content.split(" ").length,
+    hash: hash ?? content,
+    embedding: embedding && JSON.stringify(embedding),
+  };
+}
+
+/** A document that is ready; returns its id. */
+export async function learn(
+  session: Session,
+  client: Client,
+  passages: (string | Passage)[],
+  { title = `Title ${crypto.randomUUID()}`, language = "en", ...args }: Record<string, unknown> = {},
+): Promise<string> {
+  const begun = await begin(session, client, String(title), args);
+  if (begun.outcome !== "created") throw new Error(`not created: ${JSON.stringify(begun)}`);
+  await store(session, begun, passages, { language, done: true });
+  return begun.document_id;
+}
+
+/** A row of `match_documents`. */
+export interface Match {
+  id: number;
+  document_id: string;
+  content: string;
+  source: string | null;
+  category: string | null;
+  language: string | null;
+  chunk_index: number;
+  similarity: number | null;
+  title: string;
+  heading: string | null;
+  page: number | null;
+  char_start: number;
+  char_end: number;
+  score: number;
+}
