@@ -14,7 +14,7 @@ const peer = await openBetterAuth(server.url, keyCount);
 const clients = await server.connect(32, "service_role");
 
 const verify = async (client: number, key: string) => {
-  const parsed = await parseKey(key);
+  const parsed = parseKey(key);
   if ("code" in parsed) throw new Error(parsed.code);
   const { rows } = await clients[client]!.query({
     name: "validate",
@@ -26,7 +26,7 @@ const verify = async (client: number, key: string) => {
 
 // Each turn opens a session of its own from an address of its own: no limit refuses, and history is what one has.
 const admit = async (client: number, key: string) => {
-  const parsed = await parseKey(key);
+  const parsed = parseKey(key);
   if ("code" in parsed) throw new Error(parsed.code);
   const { rows } = await clients[client]!.query({
     name: "admit",

@@ -1,6 +1,7 @@
 import type { PgliteConnection } from "@supabase/lite/pglite";
 import type { PostgresConnection } from "@supabase/lite/postgres";
 import { connectEmbedded, type EmbeddedTarget } from "./embedded.ts";
+import { matchHosted } from "./parity.ts";
 import { connectServer } from "./server.ts";
 
 /** One connection to the database, as superuser unless the statement before set another role. */
@@ -24,19 +25,31 @@ export interface LocalDatabase extends Session {
 /** Where the data is: a server, a folder of PGlite, a dump of such a folder, or memory alone. */
 export type DatabaseTarget = { url: string } | EmbeddedTarget;
 
-/** Opens the database and waits until it answers; throws the driver's error when it does not. */
-export async function connect(target: DatabaseTarget): Promise<LocalDatabase> {
+/** Opens the database and waits, at most `patience` milliseconds, until it answers; throws when it does not. */
+export async function connect(target: DatabaseTarget, patience = 10_000): Promise<LocalDatabase> {
   const database = typeof target === "object" && "url" in target
     ? connectServer(target.url)
     : await connectEmbedded(target);
   // On its first request the REST server would grant ALL on every table to every role. "active" says that it
   // did, so privileges stay those of the migrations, as on a hosted project.
   Reflect.set(database.connection, "rlsState", "active");
+  matchHosted(database.connection);
   try {
-    await database.query("select 1");
+    await answers(database, patience);
   } catch (error) {
     await database.close().catch(() => {});
     throw error;
   }
   return database;
+}
+
+// The driver's own limit ends with the connection: a server that takes it and then says nothing would be waited for.
+async function answers(database: LocalDatabase, patience: number): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`no answer within ${patience / 1000} s`)), patience);
+  try {
+    await Promise.race([database.query("select 1"), promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

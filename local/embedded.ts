@@ -1,4 +1,4 @@
-import type { PGlite, Transaction } from "@electric-sql/pglite";
+import { PGlite, type Transaction } from "@electric-sql/pglite";
 import { vector } from "@electric-sql/pglite/vector";
 import { createPgliteConnection } from "@supabase/lite/pglite";
 import {
@@ -22,6 +22,7 @@ export async function connectEmbedded(target: EmbeddedTarget): Promise<LocalData
     ...(typeof target === "object" && "folder" in target ? { url: target.folder } : {}),
     pgliteOptions: {
       extensions: { vector },
+      startParams: [...PGlite.defaultStartParams, ...logLimits],
       ...(typeof target === "object" && "snapshot" in target ? { loadDataDir: target.snapshot } : {}),
     },
   });
@@ -29,7 +30,7 @@ export async function connectEmbedded(target: EmbeddedTarget): Promise<LocalData
   // Starting PostgreSQL inside the process leaves its exit code behind as if this process had failed.
   await driver.waitReady;
   Deno.exitCode = exitCode;
-  const turns = new Turns();
+  const turns = new Turns(() => checkpoint(driver));
   // The REST server's own dialect lets requests share the one session, so that one request's statements would run
   // in another's transaction and role. Here each has the session alone until it gives it back.
   connection.kysely = new Kysely({ dialect: exclusive(driver, turns) });
@@ -48,9 +49,29 @@ export async function connectEmbedded(target: EmbeddedTarget): Promise<LocalData
   };
 }
 
-/** Hands out the session to one caller after the other. */
+// What a checkpoint leaves of the write-ahead log; PostgreSQL's own limit of 1 GB is meant for servers.
+const logLimits = ["-c", "max_wal_size=128MB", "-c", "min_wal_size=32MB"];
+
+/** Embedded PostgreSQL has no process that makes checkpoints: without this the log grows until the end. */
+async function checkpoint(driver: PGlite): Promise<void> {
+  const { rows: [log] } = await driver.query<{ long: boolean }>(
+    `select pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), redo_lsn) > 64 * 1024 * 1024 as long
+     from pg_catalog.pg_control_checkpoint()`,
+  );
+  if (log!.long) await driver.exec("checkpoint");
+}
+
+const upkeepInterval = 2_000;
+
+/** Hands out the session to one caller after the other, and in between, now and then, to `upkeep`. */
 class Turns {
+  readonly #upkeep: () => Promise<void>;
   #last: Promise<void> = Promise.resolve();
+  #upkept = performance.now();
+
+  constructor(upkeep: () => Promise<void>) {
+    this.#upkeep = upkeep;
+  }
 
   /** Resolves to what gives the session back, once everyone before has done so. */
   async take(): Promise<() => void> {
@@ -60,6 +81,11 @@ class Turns {
     await before;
     // PGlite marks the process as failed (exit code 100) whenever a statement fails, though it goes on working.
     const { exitCode } = Deno;
+    if (performance.now() - this.#upkept > upkeepInterval) {
+      // What it could not do now it does the next time; nobody's statement is to fail for it.
+      await this.#upkeep().catch(() => {});
+      this.#upkept = performance.now();
+    }
     return () => {
       Deno.exitCode = exitCode;
       resolve();

@@ -1,3 +1,4 @@
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { reason, StartFailure } from "./failure.ts";
 
@@ -6,6 +7,8 @@ export interface StartOptions {
   port: number;
   /** Holds the embedded database and the installation's keys. */
   dataDir: string;
+  /** Where the demo's keys and passwords are written. */
+  demoFile: string;
   /** Keep nothing: the database and the keys end with the process. */
   memory: boolean;
   /** Delete what is in `dataDir` first. */
@@ -14,14 +17,16 @@ export interface StartOptions {
   databaseUrl: string | null;
 }
 
+const defaultDataDir = ".parley/data";
+
 /** What `--help` prints. */
 export const usage = `Starts Parley: database, REST, Auth and functions on one port.
 
   deno task start [--port 54321] [--data-dir .parley/data] [--memory] [--reset]
 
   --port NUMBER    the port on 127.0.0.1; 0 takes a free one
-  --data-dir PATH  where the embedded database and the keys are kept
-  --memory         keep nothing on disk but .parley/demo.env
+  --data-dir PATH  where the embedded database, the keys and demo.env are kept
+  --memory         keep nothing on disk but demo.env
   --reset          delete the data in --data-dir and start over
   DATABASE_URL     (environment) use this PostgreSQL 15 or later with pgvector instead of the embedded database`;
 
@@ -33,9 +38,12 @@ export function readOptions(args: string[], databaseUrl: string | undefined): St
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) {
     throw new StartFailure(`Cannot use --port ${port}: it must be a number from 0 to 65535`);
   }
+  const dataDir = flags["data-dir"] ?? defaultDataDir;
   const options: StartOptions = {
     port: Number(port),
-    dataDir: flags["data-dir"] ?? ".parley/data",
+    dataDir,
+    // Beside other data lie other keys: servers that do not share a folder do not share the file.
+    demoFile: resolve(dataDir) === resolve(defaultDataDir) ? ".parley/demo.env" : join(dataDir, "demo.env"),
     memory: flags.memory ?? false,
     reset: flags.reset ?? false,
     databaseUrl: databaseUrl?.trim() || null,

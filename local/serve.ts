@@ -11,8 +11,6 @@ import { readOptions, type StartOptions, usage } from "./options.ts";
 import { startScheduler } from "./scheduler.ts";
 import { type Stack, type StackOptions, startStack } from "./stack.ts";
 
-const demoFile = ".parley/demo.env";
-
 /** A server that answers. */
 interface RunningServer {
   banner: string;
@@ -20,6 +18,7 @@ interface RunningServer {
 }
 
 async function start(options: StartOptions): Promise<RunningServer> {
+  const { demoFile } = options;
   requireFreePort(options.port);
   const undo: (() => unknown)[] = [];
   const stop = async () => {

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /** What a text is as an agent API key: its stored hash, or `key_malformed`. */
 export type ParsedKey = { hash: string } | { code: "key_malformed" };
 
@@ -10,15 +12,13 @@ export function looksLikeKey(text: string): boolean {
  * Checks a key's shape and checksum without the database and hashes it as it is stored:
  * `ak_`, 64 hex of randomness, and the first 8 hex of SHA-256 over what stands before them.
  */
-export async function parseKey(text: string): Promise<ParsedKey> {
+export function parseKey(text: string): ParsedKey {
   if (!/^ak_[0-9a-f]{72}$/.test(text)) return { code: "key_malformed" };
-  const checksum = (await sha256(text.slice(0, -8))).slice(0, 8);
-  return checksum === text.slice(-8) ? { hash: await sha256(text) } : { code: "key_malformed" };
+  const checksum = sha256(text.slice(0, -8)).slice(0, 8);
+  return checksum === text.slice(-8) ? { hash: sha256(text) } : { code: "key_malformed" };
 }
 
 /** The lower-case hex SHA-256 of a text's UTF-8 bytes, or of bytes. */
-export async function sha256(data: string | Uint8Array<ArrayBuffer>): Promise<string> {
-  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+export function sha256(data: string | Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
 }

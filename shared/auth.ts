@@ -5,7 +5,7 @@ import type { Deps } from "./deps.ts";
 import type { Env } from "./env.ts";
 import { problem } from "./errors.ts";
 import { reportIncident } from "./incidents.ts";
-import { type Limit, rateLimited } from "./limits.ts";
+import { type Limit, noteLimits, rateLimited } from "./limits.ts";
 import type { ValidKey } from "./results.ts";
 
 /** A credential whose form and signature are right; a key's hash is not looked up yet. */
@@ -16,7 +16,7 @@ export type Credential =
 
 /** A caller who may use the route. */
 export type Caller =
-  | { kind: "key"; hash: string; key: ValidKey; limits: Limit[] }
+  | { kind: "key"; hash: string; key: ValidKey }
   | { kind: "user"; userId: string; token: string; isAdmin: boolean }
   | { kind: "secret" };
 
@@ -46,9 +46,9 @@ export async function readCredential(request: Request, deps: Pick<Deps, "env">):
   const header = request.headers.get("x-api-key");
   const found: Credential[] = [];
   if (project === "secret") found.push({ kind: "secret" });
-  if (header !== null) found.push(await agentKey(header));
+  if (header !== null) found.push(agentKey(header));
   if (token !== null && !(looksLikeKey(token) && token === header)) {
-    found.push(looksLikeKey(token) ? await agentKey(token) : await user(token, deps.env));
+    found.push(looksLikeKey(token) ? agentKey(token) : await user(token, deps.env));
   }
   if (found.length > 1) {
     throw problem("invalid_credential", "Cannot tell who is calling: send one credential, not several");
@@ -76,6 +76,8 @@ export async function authorize(
     if (key.code === "unknown") await reportGuess(request, deps);
     throw refusal(key.code);
   }
+  const limits = key.rate ? [keyLimit(key.rate)] : [];
+  noteLimits(request, limits, deps.now());
   const scopes = [scope ?? []].flat();
   if (scopes.length > 0 && !scopes.some((each) => key.scopes.includes(each))) {
     throw problem(
@@ -83,7 +85,6 @@ export async function authorize(
       `Cannot use this route with this key: it needs the scope ${scopes.join(" or ")}`,
     );
   }
-  const limits = key.rate ? [keyLimit(key.rate)] : [];
   if (key.rate && !key.rate.allowed) {
     const { key_id, agent_id } = key;
     await reportIncident(deps, {
@@ -94,7 +95,7 @@ export async function authorize(
     });
     throw rateLimited(limits, key.rate.retry_after, deps.now());
   }
-  return { kind: "key", hash: credential.hash, key, limits };
+  return { kind: "key", hash: credential.hash, key };
 }
 
 /** Reports that somebody tried a key that does not exist although its checksum fits: it was made up with care. */
@@ -153,8 +154,8 @@ function bearerOf(request: Request): string | null {
   return token;
 }
 
-async function agentKey(text: string): Promise<Credential> {
-  const parsed = await parseKey(text);
+function agentKey(text: string): Credential {
+  const parsed = parseKey(text);
   if ("code" in parsed) throw problem(parsed.code, "Cannot use this key: its form or checksum is wrong");
   return { kind: "key", hash: parsed.hash };
 }

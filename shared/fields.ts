@@ -8,6 +8,11 @@ export function text({ min = 0, max }: { min?: number; max: number }) {
   });
 }
 
+/** A field that may be left out; many clients write what they do not set as null. */
+export function optional<T extends z.ZodType>(schema: T) {
+  return z.preprocess((value) => value ?? undefined, schema.optional());
+}
+
 /** A JSON object of at most `maxBytes` bytes whose texts PostgreSQL can store. */
 export function jsonObject({ maxBytes = 16 * 1024 }: { maxBytes?: number } = {}) {
   return z.record(z.string(), z.unknown()).superRefine((value, context) => {

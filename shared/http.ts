@@ -1,4 +1,5 @@
 import { Problem, problem } from "./errors.ts";
+import { notedHeaders } from "./limits.ts";
 import type { Log } from "./log.ts";
 
 /** What a route is told besides the request. */
@@ -51,6 +52,8 @@ export function serve(
     } catch (error) {
       response = refuse(reported(error, request), requestId);
     }
+    // Also on an error: the limit is spent all the same.
+    for (const [header, value] of Object.entries(notedHeaders(request))) response.headers.set(header, value);
     response.headers.set("x-request-id", requestId);
     response.headers.set("access-control-allow-origin", "*");
     response.headers.set("access-control-expose-headers", exposed);

@@ -35,6 +35,18 @@ export function limitHeaders(limits: Limit[], now: Date): Record<string, string>
   };
 }
 
+const spent = new WeakMap<Request, Record<string, string>>();
+
+/** Remembers what a request was counted against, for the headers of whatever it is answered. */
+export function noteLimits(request: Request, limits: Limit[], now: Date): void {
+  spent.set(request, limitHeaders(limits, now));
+}
+
+/** The limit headers of a request whose limits were noted. */
+export function notedHeaders(request: Request): Record<string, string> {
+  return spent.get(request) ?? {};
+}
+
 /** The problem for a request beyond its limits: 429 with the wait in whole seconds and the limit headers. */
 export function rateLimited(limits: Limit[], retryAfter: number, now: Date): Problem {
   return problem(

@@ -23,6 +23,7 @@ export const localModel: LanguageModelV4 = {
   modelId: "extractive",
   supportedUrls: {},
   doGenerate: (options) => {
+    options.abortSignal?.throwIfAborted();
     const text = reply(options.prompt);
     return Promise.resolve({
       content: [{ type: "text", text }],
@@ -75,26 +76,35 @@ const phrases = {
   fr: {
     unknown: "Je ne sais pas : les documents dont je dispose ne contiennent pas la réponse.",
     greeting: "Bonjour ! Que puis-je faire pour vous ?",
+    thanks: "Avec plaisir ! Avez-vous une autre question ?",
   },
   en: {
     unknown: "I do not know: the documents I have do not hold the answer.",
     greeting: "Hello! What can I do for you?",
+    thanks: "You are welcome! Is there anything else?",
   },
 };
 
-const greetings = new Set([
-  "bonjour",
-  "bonsoir",
-  "salut",
-  "coucou",
-  "hello",
-  "hi",
-  "hey",
-  "good",
-  "morning",
-  "evening",
-  "afternoon",
-]);
+// What a message may consist of that asks nothing: first the words that make it one.
+const courtesies = [
+  [
+    "fr",
+    "thanks",
+    /^(?:merci|remercie)$/,
+    /^(?:beaucoup|bien|vous|je|et|a|au|revoir|bonne|journee|pour|votre|aide)$/,
+  ],
+  ["en", "thanks", /^thank(?:s|ing)?$/, /^(?:you|very|so|much|a|lot|bye|goodbye|for|your|help)$/],
+  ["fr", "greeting", /^(?:bonjour|bonsoir|salut|coucou)$/, /^(?:a|tous|toutes|madame|monsieur)$/],
+  ["en", "greeting", /^(?:hello|hi|hey|morning|evening|afternoon)$/, /^(?:good|there|all)$/],
+] as const;
+
+/** The reply to a message that only greets or thanks, otherwise undefined. */
+function courtesyTo(words: string[]): string | undefined {
+  const found = courtesies.find(([, , core, rest]) =>
+    words.some((word) => core.test(word)) && words.every((word) => core.test(word) || rest.test(word))
+  );
+  return found && phrases[found[0]][found[1]];
+}
 
 /** The whole answer to a prompt. */
 function reply(prompt: LanguageModelV4Prompt): string {
@@ -102,13 +112,15 @@ function reply(prompt: LanguageModelV4Prompt): string {
   const sources = prompt.filter(({ role }) => role === "system").flatMap((message) =>
     parseSources(textOf(message))
   );
-  const language = detectLanguage(question) ??
-    detectLanguage(sources.map(({ content }) => content).join("\n"));
   const words = foldedWords(question);
-  const { unknown, greeting } = phrases[language === "fr" || language === null ? "fr" : "en"];
-  if (words.length > 0 && words.every((word) => greetings.has(word))) return greeting;
+  const courtesy = courtesyTo(words);
+  if (courtesy !== undefined) return courtesy;
   const quotes = bestSentences(words, sources);
-  if (quotes.length === 0) return unknown;
+  if (quotes.length === 0) {
+    const language = detectLanguage(question) ??
+      detectLanguage(sources.map(({ content }) => content).join("\n"));
+    return phrases[language === "fr" || language === null ? "fr" : "en"].unknown;
+  }
   return quotes.map(({ text, source }) => withMarker(text, source)).join(" ");
 }
 
@@ -119,24 +131,42 @@ interface Sentence {
   stems: Set<string>;
   /** Stems of the headings above it, which say what it is about. */
   subject: Set<string>;
+  /** Its place in the passage, from 0. */
+  place: number;
 }
 
 // A sentence must hold this share of what the question asks about; measured on questions that two handbooks answer
 // and on questions that they do not.
 const ENOUGH = 0.4;
 const MOST_SENTENCES = 3;
-// Under a heading that names the subject, a sentence need not repeat it; but a heading alone answers nothing.
-const HEADING_SHARE = 0.6;
+// Under a heading that names the subject, a sentence need not repeat it.
+const HEADING_SHARE = 0.55;
+// A word that stands both in the sentence and in its heading is what the sentence is about.
+const ON_SUBJECT = 1.15;
+// A word that the sources do not have makes it likely that the question is about something else.
+const UNKNOWN = 1.6;
+// Of equals, the one that stands earlier in its passage is the more general one.
+const LATER = 0.005;
+// Where the heading alone names what is asked, the passage's beginning answers.
+const OPENING = 3;
 
 /** The sentences that together cover the question best, best first; none when nothing covers enough of it. */
 function bestSentences(question: string[], sources: ReturnType<typeof parseSources>): Sentence[] {
   const sentences = sources.flatMap(sentencesIn);
-  const weights = weigh(question, sentences);
+  const known = new Set(
+    sources.flatMap(({ title, heading, content }) => foldedWords(`${title} ${heading ?? ""} ${content}`)),
+  );
+  const asked = askedWords(question).map((word) => corrected(word, known));
+  const weights = weigh(asked, sentences);
+  const telling = new Set(asked.filter(isTelling).map(stemOf));
   const total = sum(weights.values());
   const open = new Map(weights);
   const chosen: Sentence[] = [];
   while (total > 0 && chosen.length < MOST_SENTENCES) {
-    const best = sentences.map((sentence) => ({ sentence, score: score(sentence, open) }))
+    const best = sentences.filter(({ stems, subject }) =>
+      telling.size === 0 ||
+      [...telling].some((stem) => open.has(stem) && (stems.has(stem) || subject.has(stem)))
+    ).map((sentence) => ({ sentence, score: score(sentence, open) }))
       .reduce((a, b) => b.score > a.score ? b : a, { sentence: null as Sentence | null, score: 0 });
     // Each further sentence must add a good part of what is still asked.
     if (best.sentence === null || best.score < (chosen.length === 0 ? ENOUGH : ENOUGH / 2) * total) break;
@@ -148,17 +178,57 @@ function bestSentences(question: string[], sources: ReturnType<typeof parseSourc
   return chosen;
 }
 
+/** The words of a question; one for an amount of money says so by "cost". */
+function askedWords(question: string[]): string[] {
+  const asksPrice = /\bhow much\b|\bcombien\b(?! de\b)/.test(question.join(" "));
+  return asksPrice ? [...question, "cost"] : question;
+}
+
+// Words that go with any subject; a sentence that shares nothing else with the question does not answer it.
+const vague = new Set(
+  "case cas pay pays paid paying payer paye payez fee price cost prix tarif cout coute".split(" "),
+);
+
+function isTelling(word: string): boolean {
+  return wordWeight(word) === 1 && !vague.has(word);
+}
+
+/** A longer word that no source has, as the one known word that a single slip of the keys makes of it. */
+function corrected(word: string, known: Set<string>): string {
+  if (word.length < 6 || known.has(word)) return word;
+  const near = [...known].filter((other) => isOneSlip(word, other));
+  return near.length === 1 ? near[0]! : word;
+}
+
+/** Whether two words differ by one letter: missing, added, other, or swapped with its neighbour. */
+function isOneSlip(a: string, b: string): boolean {
+  if (Math.abs(a.length - b.length) > 1) return false;
+  let start = 0, end = 0;
+  while (start < a.length && a[start] === b[start]) start++;
+  while (end < Math.min(a.length, b.length) - start && a.at(-1 - end) === b.at(-1 - end)) end++;
+  const [left, right] = [a.slice(start, a.length - end), b.slice(start, b.length - end)];
+  return Math.max(left.length, right.length) <= 1 ||
+    left.length === 2 && right.length === 2 && left[0] === right[1] && left[1] === right[0];
+}
+
 function sentencesIn({ id, title, heading, content }: ReturnType<typeof parseSources>[number]): Sentence[] {
   const subject = stemsOf(`${title} ${heading ?? ""}`);
-  const units: string[] = [];
+  const units: { text: string; columns: string }[] = [];
+  let columns = "";
   for (const sentence of sentencesOf(content)) {
+    if (!sentence.startsWith("|")) columns = "";
+    // The line under a table's first row says that this row names the columns.
+    else if (/^[|\s:-]+$/.test(sentence)) columns = units.pop()?.text ?? "";
     if (/^#{1,6}\s/.test(sentence) || !/\p{L}{2}/u.test(sentence)) continue;
-    if (units.length > 0 && continues.test(sentence)) units.push(`${units.pop()} ${sentence}`);
-    else units.push(sentence);
+    const last = units.at(-1);
+    if (last && continues.test(sentence)) last.text += ` ${sentence}`;
+    else units.push({ text: sentence, columns });
   }
-  return units.map((unit) => {
-    const text = plain(unit);
-    return { text, source: id, stems: stemsOf(text), subject };
+  return units.map((unit, place) => {
+    const text = plain(unit.text);
+    const stems = stemsOf(`${text} ${unit.columns}`);
+    for (const [value, word] of values) if (value.test(text)) stems.add(stemOf(word));
+    return { text, source: id, stems, subject, place };
   });
 }
 
@@ -166,32 +236,57 @@ function sentencesIn({ id, title, heading, content }: ReturnType<typeof parseSou
 const continues =
   /^(?:it|they|he|she|this|these|after that|otherwise|il|elle|ils|elles|cela|passé ce délai|sinon)(?!\p{L})/iu;
 
+// What a value is, though the sentence does not say so: "£18" is a cost, ten digits are a telephone, "9 h" is an hour.
+const values: [RegExp, word: string][] = [
+  [/[£€$]\s?\d|\d\s?[£€$]/u, "cost"],
+  [/(?:\d[ .-]?){9,}/, "phone"],
+  [/\d:\d\d|\d\s?h(?!\p{L})/u, "hours"],
+];
+
 /** The stems of a question with their weights: rare ones in these sentences and telling ones weigh more. */
 function weigh(question: string[], sentences: Sentence[]): Map<string, number> {
   return new Map(question.map((word) => {
     const stem = stemOf(word);
-    // A word that none has says no more than one that a single sentence has.
-    const having = Math.max(1, sentences.filter(({ stems }) => stems.has(stem)).length);
-    return [stem, wordWeight(word) ** 2 * Math.log(1 + (sentences.length + 1) / (having + 0.5))];
+    const having = sentences.filter(({ stems }) => stems.has(stem)).length;
+    const weight = (vague.has(word) ? 0.5 : wordWeight(word)) ** 2;
+    const rarity = Math.log(1 + (sentences.length + 1) / (Math.max(1, having) + 0.5));
+    const isKnown = having > 0 || sentences.some(({ subject }) => subject.has(stem));
+    return [stem, weight * rarity * (isKnown || !isTelling(word) ? 1 : UNKNOWN)];
   }));
 }
 
-function score({ stems, subject }: Sentence, weights: Map<string, number>): number {
+function score({ stems, subject, place }: Sentence, weights: Map<string, number>): number {
   let own = 0, inherited = 0;
   for (const [stem, weight] of weights) {
-    if (stems.has(stem)) own += weight;
+    if (stems.has(stem)) own += weight * (subject.has(stem) ? ON_SUBJECT : 1);
     else if (subject.has(stem)) inherited += HEADING_SHARE * weight;
   }
-  return own === 0 ? 0 : own + inherited;
+  if (own === 0 && place >= OPENING) return 0;
+  return (own + inherited) * (1 - LATER * Math.min(place, 20));
 }
 
 function stemsOf(text: string): Set<string> {
   return new Set(foldedWords(text).map(stemOf));
 }
 
-// The beginning stands for the word: "livrer" and "livraison", "cancel" and "cancelling" meet.
+// Words for one thing that share no beginning, each group under its first.
+const synonyms = new Map(
+  [
+    "cost costs price prices fee fees charge charges charged cout couter coute coutent prix tarif tarifs",
+    "hours hour heure heures horaire horaires",
+    "theft thefts steal stole stolen vol vole volee voler",
+    "open opens opened opening ouvert ouverts ouverte ouvertes ouverture ouvre ouvrez",
+    "phone phones telephone telephones",
+    "email mail",
+    "identity id identite",
+    "old age ages aged",
+  ].flatMap((group) => group.split(" ").map((word, _, [first]) => [word, first!] as const)),
+);
+
+/** What the forms of a word share: "livrer" and "livraison", "open" and "opening", "cancel" and "cancelling" meet. */
 function stemOf(word: string): string {
-  return word.slice(0, 5).replace(/(?<=^.{3,})(?:es|s|e)$/, "");
+  return (synonyms.get(word) ?? word).replace(/(?<=^.{3,})(?:aison|ation|ement|ing|er|ed|ez|ons|ent)s?$/, "")
+    .slice(0, 5).replace(/(?<=^.{3,})(?:es|s|e)$/, "").replace(/(?<=^..+)(.)\1$/, "$1");
 }
 
 /** A sentence without the signs of Markdown and without line breaks. */

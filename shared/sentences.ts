@@ -1,12 +1,16 @@
+// A row of a table or a value of JSON, as they are stored: "Name: Chair; Price: 49", "faq[0].question: How long?".
+const RECORD = String.raw`[^\s:;][^:;\n]{0,100}[:;] \S`;
 // A sentence ends at its full stop before white space (not that of an initial, a usual abbreviation or a list number),
-// at a blank line, and at a line break beside a list item, heading or table row. Other line breaks are wrapping.
+// at a blank line, at a line break beside a list item, heading or table row, and between records. Other line breaks are
+// wrapping.
 const BOUNDARY = new RegExp(
   [
     String
-      .raw`(?<=[.!?…]["»”’)\]]*)(?<!(?:^|\s)(?:\p{Lu}|p|Mme|Mr|Dr|art|cf|réf|no|e\.g|i\.e)\.)(?<!^\s*\p{N}+\.)\s+(?=\S)`,
+      .raw`(?<=[.!?…](?:[ \u00a0\u202f]?["»”’)\]])*)(?<!(?:^|\s)(?:\p{Lu}|p|M|Mme|Mr|Dr|art|cf|réf|no|e\.g|i\.e)\.)(?<!^\s*\p{N}+\.)(?:(?<=\.)|(?!\s+\p{Ll}))\s+(?=[^\s»”’)\]])`,
     String.raw`\n\s*\n`,
     String.raw`\n(?=\s*(?:[-*•#|]|\d+[.)]))`,
     String.raw`(?<=^[#|*•-][^\n]*)\n`,
+    String.raw`(?<=^${RECORD}[^\n]*)\n(?=${RECORD})`,
   ].join("|"),
   "gmu",
 );

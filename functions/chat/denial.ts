@@ -35,7 +35,8 @@ export async function reportDenial(
   deps: Pick<Deps, "env" | "rpc" | "now">,
   { request, address, sessionId }: Origin,
 ): Promise<void> {
-  if (code === "key_unknown") return await reportGuess(request, deps);
+  // The leftover key of a deleted agent has an id: nobody made it up.
+  if (code === "key_unknown" && !key_id) return await reportGuess(request, deps);
   if (code !== "rate_limited") return;
   const subjects: Record<string, string> = {
     key: `key:${key_id}`,

@@ -3,7 +3,6 @@ import { readJson } from "../../shared/body.ts";
 import type { Deps } from "../../shared/deps.ts";
 import { problem } from "../../shared/errors.ts";
 import { type Handler, json } from "../../shared/http.ts";
-import { limitHeaders } from "../../shared/limits.ts";
 import { FeedbackRequest } from "./schema.ts";
 
 /** Rates an answer, once per message and session; a later rating replaces the earlier one. */
@@ -22,6 +21,6 @@ export function rate(deps: Pick<Deps, "env" | "rpc" | "now">): Handler {
     if (saved === null) {
       throw problem("not_found", "Cannot rate the message: this agent gave no answer of that id");
     }
-    return json(saved, 200, limitHeaders(caller.limits, deps.now()));
+    return json(saved);
   };
 }

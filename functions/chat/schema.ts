@@ -1,18 +1,19 @@
 import { z } from "zod";
-import { jsonObject, text } from "../../shared/fields.ts";
+import { jsonObject, optional, text } from "../../shared/fields.ts";
 
 /** The largest body of a chat route in bytes. */
 export const CHAT_BYTES = 256 * 1024;
 
-const sessionId = text({ min: 1, max: 200 });
+// As a segment of a path these two are no name: such a session could be started, but never read or reset.
+const sessionId = text({ min: 1, max: 200 }).refine((id) => id !== "." && id !== "..", "must not be . or ..");
 
 /** The body of `POST /chat`. Without `session_id` a session is started and returned. */
 export const ChatRequest = z.object({
   message: text({ min: 1, max: 32_000 }),
-  session_id: sessionId.optional(),
-  visitor_id: text({ min: 1, max: 200 }).optional(),
-  stream: z.boolean().optional(),
-  metadata: jsonObject().optional(),
+  session_id: optional(sessionId),
+  visitor_id: optional(text({ min: 1, max: 200 })),
+  stream: optional(z.boolean()),
+  metadata: optional(jsonObject()),
   // A key already names its agent; one that named another would have to be ignored or believed.
   agent_id: z.undefined({ error: "must not be sent with an agent key, which names its agent" }).optional(),
 });
@@ -24,8 +25,8 @@ export type ChatRequest = z.infer<typeof ChatRequest>;
 export const FeedbackRequest = z.object({
   message_id: z.uuid(),
   rating: z.union([z.literal(-1), z.literal(1)]),
-  comment: text({ max: 4000 }).optional(),
-  category: text({ min: 1, max: 100 }).optional(),
+  comment: optional(text({ max: 4000 })),
+  category: optional(text({ min: 1, max: 100 })),
 });
 
 /** The session named by a path. */

@@ -3,7 +3,6 @@ import { validate } from "../../shared/body.ts";
 import type { Deps } from "../../shared/deps.ts";
 import { problem } from "../../shared/errors.ts";
 import { type Handler, json, type RouteContext } from "../../shared/http.ts";
-import { type Limit, limitHeaders } from "../../shared/limits.ts";
 import { MessagesQuery, SessionPath } from "./schema.ts";
 
 type SessionDeps = Pick<Deps, "env" | "rpc" | "now">;
@@ -11,7 +10,7 @@ type SessionDeps = Pick<Deps, "env" | "rpc" | "now">;
 /** The messages of a session, oldest first. */
 export function readSession(deps: SessionDeps): Handler {
   return async (request, context) => {
-    const { agentId, sessionId, limits } = await openSession(request, context, deps);
+    const { agentId, sessionId } = await openSession(request, context, deps);
     const query = validate(MessagesQuery, Object.fromEntries(context.url.searchParams));
     const page = await deps.rpc.sessionMessages({
       agentId,
@@ -20,24 +19,23 @@ export function readSession(deps: SessionDeps): Handler {
       before: query.before,
     }, { signal: request.signal });
     if (page === null) throw problem("not_found", "Cannot find the session: this agent has none of that id");
-    return json(page, 200, limitHeaders(limits, deps.now()));
+    return json(page);
   };
 }
 
 /** Forgets a session: messages, summary, memory and context; usage and bill stay. */
 export function resetSession(deps: SessionDeps): Handler {
   return async (request, context) => {
-    const { agentId, sessionId, limits } = await openSession(request, context, deps);
+    const { agentId, sessionId } = await openSession(request, context, deps);
     // Raises not_found when this agent has no such session.
     await deps.rpc.resetChatSession({ sessionId, agentId });
-    return new Response(null, { status: 204, headers: limitHeaders(limits, deps.now()) });
+    return new Response(null, { status: 204 });
   };
 }
 
 interface OpenSession {
   agentId: string;
   sessionId: string;
-  limits: Limit[];
 }
 
 /**
@@ -59,5 +57,5 @@ async function openSession(
       "Cannot open this session with this key: its id has not 20 URL-safe characters, so the key needs the scope read",
     );
   }
-  return { agentId, sessionId, limits: caller.limits };
+  return { agentId, sessionId };
 }

@@ -1,5 +1,5 @@
 import { oneLine } from "./decode.ts";
-import { rowLines } from "./rows.ts";
+import { Lines, rowLine } from "./rows.ts";
 
 /**
  * A table as text: each row with the names of its columns, "Name: Chair; Price: 49", so that a row says what it means
@@ -7,41 +7,35 @@ import { rowLines } from "./rows.ts";
  */
 export function csvText(text: string): string {
   const { body, delimiter } = dialectOf(text);
-  const rows = parseCsv(body, delimiter).map((row) => row.map(oneLine)).filter((row) =>
-    row.some((cell) => cell !== "")
-  );
-  const names = rows.length > 1 && isHeader(rows[0]!) ? rows.shift()! : [];
-  return rowLines(rows, names).join("\n");
+  const lines = new Lines();
+  let names: string[] | null = null;
+  for (const cells of parseCsv(body, delimiter)) {
+    const row = cells.map(oneLine);
+    if (row.every((cell) => cell === "")) continue;
+    if (names === null && isHeader(row)) names = row;
+    else lines.add(rowLine(row, names ??= []));
+  }
+  // A header alone is all there is.
+  return lines.text() || rowLine(names ?? [], []);
 }
 
 /** The rows of a CSV text (RFC 4180): cells may be quoted, and then hold the delimiter, line breaks and doubled quotes. */
-export function parseCsv(text: string, delimiter: string): string[][] {
-  const rows: string[][] = [];
+export function* parseCsv(text: string, delimiter: string): Generator<string[]> {
   let row: string[] = [], at = 0;
   while (at < text.length) {
-    let cell: string;
-    if (text[at] === '"') {
-      [cell, at] = quotedCell(text, at + 1);
-      // Characters behind a closing quote belong to the cell: nothing is lost of a sloppy file.
-      const end = cellEnd(text, at, delimiter);
-      cell += text.slice(at, end);
-      at = end;
-    } else {
-      const end = cellEnd(text, at, delimiter);
-      cell = text.slice(at, end);
-      at = end;
-    }
-    row.push(cell);
-    if (text[at] === delimiter) {
-      at++;
+    let cell = "";
+    if (text[at] === '"') [cell, at] = quotedCell(text, at + 1);
+    // Characters behind a closing quote belong to the cell: nothing is lost of a sloppy file.
+    const end = cellEnd(text, at, delimiter);
+    row.push(cell + text.slice(at, end));
+    at = end + 1;
+    if (text[end] === delimiter) {
       if (at < text.length) continue;
       row.push("");
     }
-    at++;
-    rows.push(row);
+    yield row;
     row = [];
   }
-  return rows;
 }
 
 function quotedCell(text: string, start: number): [string, number] {
@@ -69,7 +63,9 @@ function dialectOf(text: string): { body: string; delimiter: string } {
   if (named) return { body: text.slice(named[0].length), delimiter: named[1]! };
   const head = text.slice(0, 10_000).split("\n").slice(0, 20).join("\n");
   const scores = delimiters.map((delimiter) => {
-    const widths = parseCsv(head, delimiter).filter((row) => row.join("") !== "").map((row) => row.length);
+    const widths = [...parseCsv(head, delimiter)].filter((row) => row.join("") !== "").map((row) =>
+      row.length
+    );
     const alike = widths.filter((width) => width === widths[0]).length / widths.length;
     return (widths[0] ?? 1) > 1 ? alike * 100 + widths[0]! : 0;
   });

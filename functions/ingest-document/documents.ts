@@ -11,8 +11,8 @@ import { workFor } from "./work.ts";
 
 type Needed = Pick<Deps, "env" | "log" | "rpc" | "rpcAs" | "storage" | "now" | "embed" | "background">;
 
-const status: Demand = { allow: ["key", "user", "secret"], scope: ["ingest", "read"], cost: 0 };
-const read: Demand = { allow: ["key", "user", "secret"], scope: "read", cost: 0 };
+const status: Demand = { allow: ["key", "user", "secret"], scope: ["ingest", "read"] };
+const read: Demand = { allow: ["key", "user", "secret"], scope: "read" };
 const change: Demand = { allow: ["key", "user", "secret"], scope: "ingest" };
 
 /** The documents of an agent, newest first. */

@@ -31,8 +31,8 @@ async function toHtml(buffer: Buffer): Promise<string> {
   const options = { styleMap, convertImage: mammoth.images.imgElement(() => Promise.resolve({ src: "" })) };
   try {
     return (await mammoth.convertToHtml({ buffer }, options)).value;
-  } catch (error) {
-    throw unreadable(`the Word document is damaged (${(error as Error).message.slice(0, 200)})`);
+  } catch {
+    throw unreadable("the Word document is damaged");
   }
 }
 
@@ -54,6 +54,6 @@ function unpack(bytes: Uint8Array): Record<string, Uint8Array> {
     return unzipSync(bytes, { filter });
   } catch (error) {
     if ((error as { code?: unknown }).code === "validation_failed") throw error;
-    throw unreadable(`it is no Word document (${(error as Error).message.slice(0, 200)})`);
+    throw unreadable("it is no Word document (.docx), or a damaged one");
   }
 }

@@ -1,6 +1,6 @@
 import { Parser } from "htmlparser2";
 import { cleanText, oneLine, unreadable } from "./decode.ts";
-import { rowLines } from "./rows.ts";
+import { checkLength, rowLine } from "./rows.ts";
 import type { TextSource } from "./sections.ts";
 import { TextBuilder } from "./text-builder.ts";
 
@@ -109,7 +109,7 @@ class HtmlReader {
   #closeTable(): void {
     const lines = this.#tables.pop()?.lines() ?? [];
     const outer = this.#tables.at(-1);
-    if (outer) outer.text(lines.join(" "));
+    if (outer) outer.text([...lines].join(" "));
     else this.#builder.lines(lines);
   }
 }
@@ -150,12 +150,17 @@ class Table {
     }
   }
 
-  lines(): string[] {
+  *lines(): Generator<string> {
     const rows = this.#rows.map(({ cells, isHeader }) => ({
       isHeader,
       cells: cells.map((cell) => oneLine(cleanText(cell))),
     })).filter(({ cells }) => cells.some((cell) => cell !== ""));
     const names = rows.length > 1 && rows[0]!.isHeader ? rows.shift()!.cells : [];
-    return rowLines(rows.map(({ cells }) => cells), names);
+    let length = 0;
+    for (const { cells } of rows) {
+      const line = rowLine(cells, names);
+      checkLength(length += line.length);
+      yield line;
+    }
   }
 }

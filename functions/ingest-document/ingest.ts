@@ -3,7 +3,6 @@ import { authorize } from "../../shared/auth.ts";
 import type { Deps } from "../../shared/deps.ts";
 import { Problem, problem } from "../../shared/errors.ts";
 import { type Handler, json } from "../../shared/http.ts";
-import { limitHeaders } from "../../shared/limits.ts";
 import { type Target, targetOf } from "./agent.ts";
 import { type Batch, type Batches, readBatches } from "./batches.ts";
 import { unreadable } from "./decode.ts";
@@ -18,7 +17,6 @@ type Needed = Pick<Deps, "env" | "log" | "rpc" | "rpcAs" | "storage" | "now" | "
 export function ingestDocument(deps: Needed): Handler {
   return async (request) => {
     const caller = await authorize(request, deps, { allow: ["key", "user", "secret"], scope: "ingest" });
-    const headers = caller.kind === "key" ? limitHeaders(caller.limits, deps.now()) : {};
     const upload = await readUpload(request);
     const target = await targetOf(caller, upload.agentId, deps, { write: true });
     const meter = new Meter();
@@ -31,23 +29,19 @@ export function ingestDocument(deps: Needed): Handler {
     if (begun.outcome === "deduplicated") {
       await batches.close();
       const { outcome: _, ...known } = begun;
-      return json({ ...known, deduplicated: true }, 200, headers);
+      return json({ ...known, deduplicated: true });
     }
     const round = runRound(leasedBy(begun), () => Promise.resolve(batches), meter, deps);
-    if (first.done) return answer(await round, { begun, target, headers }, deps);
+    if (first.done) return answer(await round, { begun, target }, deps);
     deps.background(round);
-    return accepted(begun.document_id, "processing", headers);
+    return accepted(begun.document_id, "processing");
   };
 }
 
 /** The answer to work that continues in the background; `Location` says where to ask for it. */
-export function accepted(
-  documentId: string,
-  status: "queued" | "processing",
-  headers: Record<string, string> = {},
-): Response {
+export function accepted(documentId: string, status: "queued" | "processing"): Response {
   const location = `/functions/v1/ingest-document/${documentId}`;
-  return json({ document_id: documentId, status }, 202, { ...headers, location });
+  return json({ document_id: documentId, status }, 202, { location });
 }
 
 type Begun = Awaited<ReturnType<typeof begin>>;
@@ -56,20 +50,26 @@ type Created = Extract<Begun, { outcome: "created" }>;
 /** The answer for a document whose only batch was tried at once. */
 async function answer(
   round: Outcome,
-  { begun, target, headers }: { begun: Created; target: Target; headers: Record<string, string> },
+  { begun, target }: { begun: Created; target: Target },
   deps: Needed,
 ): Promise<Response> {
   const { document_id, replaces } = begun;
+  const named = { agentId: target.agentId, documentId: document_id };
   switch (round.outcome) {
     case "ready":
       if (replaces !== null) deps.background(forgetDeleted(deps));
-      return json({ document_id, status: "ready", chunks: round.chunks, tokens: round.tokens }, 201, headers);
+      return json({ document_id, status: "ready", chunks: round.chunks, tokens: round.tokens }, 201);
     case "failed":
-      await deps.rpc.deleteDocument({ agentId: target.agentId, documentId: document_id });
+      await deps.rpc.deleteDocument(named);
       throw round.problem;
+    case "lost":
+      if (await deps.rpc.getDocument(named) === null) {
+        throw problem("conflict", "Cannot store the document: a newer one of this source replaced it");
+      }
+      return accepted(document_id, "processing");
     default:
       // The model could not be reached: the original is kept, and later rounds try again.
-      return accepted(document_id, "queued", headers);
+      return accepted(document_id, "queued");
   }
 }
 
@@ -91,7 +91,7 @@ async function begin(
       agentId,
       apiKeyId,
       createdBy,
-      contentHash: await sha256(bytes),
+      contentHash: sha256(bytes),
       sizeBytes: bytes.byteLength,
       embeddingModel: deps.env.EMBEDDING_MODEL,
       leaseSeconds,

@@ -16,7 +16,7 @@ export function jsonText(json: string): string {
   }
   const lines = new Lines();
   addLines(value, "", 0, lines);
-  const text = lines.all().join("\n").trim();
+  const text = lines.text();
   // JSON can name by escapes what no stored text may hold.
   if (text.includes("\0")) throw unreadable("it contains NUL characters");
   if (!text.isWellFormed()) throw unreadable("it contains a half of a surrogate pair");

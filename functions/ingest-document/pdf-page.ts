@@ -56,12 +56,18 @@ function isText(item: object): item is TextItem {
   return "str" in item;
 }
 
+// The dots between a title and its page in a table of contents.
+const leaders = /(?: ?\.){5,}/g;
+
 function linesOf(items: TextItem[]): Line[] {
   const lines: Line[] = [];
   let text = "", y = 0, right = 0;
   let sizes = new Map<number, number>();
   const end = () => {
-    const line = cleanText(text.replaceAll("\0", "").toWellFormed()).replace(/\s+/g, " ").trim();
+    const line = cleanText(text.replaceAll("\0", "").toWellFormed()).replace(/\s+/g, " ").replace(
+      leaders,
+      " …",
+    ).trim();
     if (line !== "") lines.push({ text: line, size: mostFrequent(sizes), y, right });
     text = "";
     right = 0;
@@ -111,7 +117,7 @@ const LONGEST_HEADING = 120;
 
 /** 1 to 3 by how much larger than the text it is; 0 for text. */
 function headingLevel({ text, size }: Line, body: number): number {
-  if (text.length > LONGEST_HEADING || !/\p{L}{2}/u.test(text) || body === 0) return 0;
+  if (text.length > LONGEST_HEADING || text.includes(" …") || !/\p{L}{2}/u.test(text) || body === 0) return 0;
   return size >= 1.8 * body ? 1 : size >= 1.4 * body ? 2 : size >= 1.15 * body ? 3 : 0;
 }
 

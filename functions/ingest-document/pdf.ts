@@ -1,5 +1,8 @@
 import { getDocumentProxy } from "unpdf";
+import { Problem } from "../../shared/errors.ts";
 import { unreadable } from "./decode.ts";
+import { withDeadline } from "./pdf-deadline.ts";
+import { checkedPdf, MAX_CHARACTERS, MAX_ITEMS, MAX_PAGE_SECONDS, MAX_PAGES } from "./pdf-limits.ts";
 import { type PageText, pageText } from "./pdf-page.ts";
 
 type Pdf = Awaited<ReturnType<typeof getDocumentProxy>>;
@@ -25,29 +28,68 @@ const reasons: Record<string, string> = {
 
 /** Opens a PDF; refuses one that is damaged, encrypted or empty. */
 export async function openPdf(bytes: Uint8Array): Promise<PdfDocument> {
-  // The reader takes its bytes away from the caller, who still has to store them.
-  const pdf = await getDocumentProxy(bytes.slice(), { verbosity: 0 }).catch(refuse);
-  if (pdf.numPages === 0) throw unreadable("the PDF has no pages");
+  // A copy: the reader takes its bytes away from the caller, who still has to store them.
+  const pdf = await getDocumentProxy(await checkedPdf(bytes), { verbosity: 0 }).catch(refuse);
+  const close = () => pdf.loadingTask.destroy();
+  if (pdf.numPages === 0 || pdf.numPages > MAX_PAGES) {
+    await close();
+    throw unreadable(`the PDF has ${pdf.numPages === 0 ? "no" : `more than ${MAX_PAGES}`} pages`);
+  }
   return {
     pageCount: pdf.numPages,
     async *pages(first = 1) {
       for (let number = first; number <= pdf.numPages; number++) {
-        const items = await itemsOf(pdf, number).catch(refuse);
+        const stop = () => {
+          close().catch(() => {});
+          return unreadable(`page ${number} of the PDF takes more than ${MAX_PAGE_SECONDS} seconds to read`);
+        };
+        const items = await withDeadline(MAX_PAGE_SECONDS * 1000, stop, () => itemsOf(pdf, number)).catch(
+          refuse,
+        );
         yield { page: number, ...pageText(items) };
       }
     },
-    close: () => pdf.loadingTask.destroy(),
+    close,
   };
 }
 
+// After so many milliseconds, others get a turn.
+const TURN = 20;
+
 async function itemsOf(pdf: Pdf, number: number): Promise<object[]> {
+  await turn();
   const page = await pdf.getPage(number);
-  const { items } = await page.getTextContent();
+  const reader = page.streamTextContent().getReader();
+  const items: object[] = [];
+  let characters = 0, turnEnd = performance.now() + TURN;
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    for (const item of part.value.items as { str?: string }[]) {
+      characters += item.str?.length ?? 0;
+      items.push(item);
+    }
+    if (items.length > MAX_ITEMS || characters > MAX_CHARACTERS) {
+      const problem = unreadable(
+        `page ${number} of the PDF has more than ${MAX_ITEMS} pieces of text or ${MAX_CHARACTERS} characters`,
+      );
+      // Nobody waits for it: the reader of a damaged page may never answer.
+      reader.cancel(problem).catch(() => {});
+      throw problem;
+    }
+    if (performance.now() > turnEnd) {
+      await turn();
+      turnEnd = performance.now() + TURN;
+    }
+  }
   page.cleanup();
   return items;
 }
 
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
+
 function refuse(error: unknown): never {
+  if (error instanceof Problem) throw error;
   const { name = "", message = "" } = error as Partial<Error>;
   throw unreadable(reasons[name] ?? `the PDF is damaged (${message.slice(0, 200)})`);
 }

@@ -1,4 +1,5 @@
 import { cleanText, oneLine } from "./decode.ts";
+import { checkLength } from "./rows.ts";
 import type { Heading, TextSource } from "./sections.ts";
 
 /** Puts a text together from paragraphs, lines, headings and code, and knows where each heading stands. */
@@ -37,7 +38,7 @@ export class TextBuilder {
   }
 
   /** Adds lines that belong together, such as the rows of a table. */
-  lines(lines: string[]): void {
+  lines(lines: Iterable<string>): void {
     this.#flush(2);
     for (const line of lines) {
       this.#line = line;
@@ -92,6 +93,7 @@ export class TextBuilder {
   }
 
   #add(piece: string, gap: number): number {
+    checkLength(this.#text.length + piece.length);
     this.#text += (this.#text === "" ? "" : "\n".repeat(Math.max(1, this.#gap))) + piece;
     this.#gap = gap;
     return this.#text.length - piece.length;

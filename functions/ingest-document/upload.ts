@@ -33,7 +33,7 @@ export async function readUpload(request: Request): Promise<Upload> {
 
 /** The problem for one field of an upload. */
 export function invalid(path: string, message: string): Error {
-  return problem("validation_failed", `Cannot accept the document: ${path} ${message}`, {
+  return problem("validation_failed", `Cannot accept the document: ${path || "the body"} ${message}`, {
     members: { errors: [{ path, message }] },
   });
 }
@@ -59,9 +59,28 @@ async function fromForm(form: FormData): Promise<Upload> {
   if (!(file instanceof File) || others.length > 0) throw invalid("file", "must be one file");
   const bytes = new Uint8Array(await file.arrayBuffer());
   if (bytes.byteLength === 0) throw invalid("file", "must not be empty");
-  const mimeType = supported(mime_type ?? file.type, file.name, bytes);
-  const name = validate(FileName, { file: file.name.slice(0, 500) }).file;
-  return toUpload("file", { title: title ?? name, bytes, mimeType }, fields);
+  const name = plainName(file.name);
+  const mimeType = supported(mime_type ?? file.type, name, bytes);
+  return toUpload(
+    "file",
+    { title: title ?? validate(FileName, { file: name }).file, bytes, mimeType },
+    fields,
+  );
+}
+
+/** A file's name as a person reads it: some clients send its whole path, and many encode it by percent signs. */
+function plainName(sent: string): string {
+  const name = decoded(sent).split(/[/\\]/).at(-1)!.replace(/\p{Cc}/gu, "").trim();
+  return [...name].slice(0, 500).join("");
+}
+
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    // The percent sign is one of the name's own.
+    return name;
+  }
 }
 
 function toUpload(
@@ -100,6 +119,6 @@ async function readForm(request: Request): Promise<FormData> {
   try {
     return await new Response(body, { headers }).formData();
   } catch {
-    throw invalid("", "must be a whole multipart/form-data body");
+    throw invalid("", "must be whole multipart/form-data, with its boundary");
   }
 }

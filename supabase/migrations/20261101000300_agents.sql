@@ -675,15 +675,20 @@ grant execute on function public.activate_prompt(text, integer, uuid, text) to a
 
 -- One pass over the pieces between "{{", so that a fact which holds "{{…}}" itself is not expanded again.
 create function private.render_prompt(content text, facts jsonb) returns text
-language sql immutable security invoker set search_path = ''
+language plpgsql immutable security invoker set search_path = ''
 as $$
-  select coalesce(string_agg(case
-    when piece.n = 1 then piece.part
-    when variable.name is null then '{{' || piece.part
-    else coalesce(facts ->> variable.name, '') || substr(piece.part, strpos(piece.part, '}}') + 2) end, '' order by piece.n), '')
-  from string_to_table(content, '{{') with ordinality as piece (part, n),
-    lateral (select substring(piece.part from '^\s*([A-Za-z0-9_]+)\s*\}\}') as name) variable
-$$;
+declare
+  pieces text[] := string_to_array(content, '{{');
+  rendered text := coalesce(pieces[1], '');
+  name text;
+begin
+  for n in 2..cardinality(pieces) loop
+    name := substring(pieces[n] from '^\s*([A-Za-z0-9_]+)\s*\}\}');
+    rendered := rendered || case when name is null then '{{' || pieces[n]
+      else coalesce(facts ->> name, '') || substr(pieces[n], strpos(pieces[n], '}}') + 2) end;
+  end loop;
+  return rendered;
+end $$;
 comment on function private.render_prompt(text, jsonb) is 'Replaces {{name}} by the fact of that name, by nothing when there is none.';
 revoke execute on function private.render_prompt(text, jsonb) from public, anon, authenticated;
 grant execute on function private.render_prompt(text, jsonb) to service_role, agent_reader;

@@ -106,15 +106,15 @@ alter table public.document_chunks set (autovacuum_vacuum_insert_scale_factor = 
 create index document_chunks_bits on public.document_chunks (agent_id, embedding_model) include (id, bits, document_id);
 
 create table public.chunk_terms (
-  agent_id uuid not null references public.agents (id) on delete cascade,
+  agent_id uuid not null,
   lexeme text collate "C" not null,
   document_id uuid not null references public.documents (id) on delete cascade,
   batch integer not null,
   postings integer[] not null,
-  constraint chunk_terms_pkey primary key (agent_id, lexeme, document_id, batch),
+  constraint chunk_terms_pkey primary key (agent_id, lexeme, document_id, batch) include (postings),
   constraint chunk_terms_postings_are_not_empty check (cardinality(postings) > 0)
 );
-comment on table public.chunk_terms is 'Postings of the lexical search: for one lexeme and one batch of a document, each element is chunk_index * 4096 + round(BM25 weight * 1800).';
+comment on table public.chunk_terms is 'Postings of the lexical search: for one lexeme and one batch of a document, each element is chunk_index * 4096 + round(BM25 weight * 1800). Read from the key alone; the document''s key removes it with its agent, too.';
 create index chunk_terms_document on public.chunk_terms (document_id);
 alter table public.chunk_terms set (autovacuum_vacuum_insert_scale_factor = 0.02);
 
@@ -228,10 +228,12 @@ revoke execute on function private.text_config from public, anon, authenticated;
 grant execute on function private.text_config to service_role, agent_reader;
 
 create function private.fold(word text) returns text
-language sql immutable strict parallel safe security invoker set search_path = ''
+language plpgsql immutable strict parallel safe security invoker set search_path = ''
 as $$
-  select replace(replace(replace(translate(word, 'àáâãäåçèéêëìíîïñòóôõöùúûüýÿ', 'aaaaaaceeeeiiiinooooouuuuyy'), 'œ', 'oe'), 'æ', 'ae'), 'ß', 'ss')
-$$;
+begin
+  -- At most 200 characters: with its postings a lexeme must fit in a row of the index.
+  return left(replace(replace(replace(translate(word, 'àáâãäåçèéêëìíîïñòóôõöùúûüýÿ', 'aaaaaaceeeeiiiinooooouuuuyy'), 'œ', 'oe'), 'æ', 'ae'), 'ß', 'ss'), 200);
+end $$;
 comment on function private.fold is 'A stem without accents, so that "resilie" finds "résilié". Stems are folded, not words: the stemmers need the accents.';
 revoke execute on function private.fold from public, anon, authenticated;
 grant execute on function private.fold to service_role, agent_reader;
@@ -526,7 +528,7 @@ declare
   owner uuid;
 begin
   select u.id into owner from public.agents a join public.users u on u.id = a.owner_id
-    where a.id = hold_uploads.agent_id and a.deleted_at is null and u.deleted_at is null for no key update of u;
+    where a.id = hold_uploads.agent_id and a.deleted_at is null and u.deleted_at is null for no key update of u for key share of a;
   return owner;
 end $$;
 comment on function private.hold_uploads is 'Locks the owner of an agent and returns their id, null when there is no such agent: quota, duplicates and replacements are decided one upload after the other.';
@@ -669,8 +671,8 @@ declare
 begin
   if num_nulls(document_id, lease, from_index, progress, done, lease_seconds) > 0 or jsonb_typeof(chunks) is distinct from 'array'
     or jsonb_typeof(state) is distinct from 'object' or progress not between 0 and 1 or lease_seconds not between 1 and 3600
-    or language !~ '^[a-z]{2,3}$' then
-    raise exception 'validation_failed' using errcode = 'PT422', detail = 'document_id, lease and from_index are needed, chunks is a list, '
+    or language !~ '^[a-z]{2,3}$' or jsonb_array_length(chunks) > 400 then
+    raise exception 'validation_failed' using errcode = 'PT422', detail = 'document_id, lease and from_index are needed, chunks is a list of at most 400, '
       'language a code, state an object, progress 0 to 1, lease_seconds 1 to 3600.';
   end if;
   -- The lease and the position together: a batch is stored once, by the one who holds the document.

@@ -32,15 +32,14 @@ drop function
   private.budget_refusal,
   private.reserve,
   private.spend_limits,
+  private.caller_refusal,
+  private.refusal,
   private.cost_estimate,
   private.agent_prompt,
   private.agent_facts,
-  private.caller_refusal,
-  private.refusal,
   private.model_cost,
   private.turn_memory,
   public.report_incident,
-  private.limit_state,
   public.validate_api_key,
   private.touch_key,
   private.load_caller,
@@ -49,11 +48,10 @@ drop function
   private.month_of,
   private.forget_rate_limits,
   public.check_rate_limit,
-  private.spend,
-  private.add_mark,
+  private.refuse_spending,
   private.spend_slowly,
-  private.blocked,
-  private.weigh_marks;
+  private.begin_sixtieth,
+  private.spend,
+  private.sixtieth_end;
 drop table public.provider_health, public.security_incidents, public.model_prices, public.usage_logs, public.usage_counters, public.rate_limits;
 drop type private.caller;
-drop type private.spending;

@@ -31,6 +31,22 @@ Deno.test("the embedded database", async (t) => {
       assertEquals(await database.query("select text from public.note"), []);
     });
 
+    await t.step("keeps its write-ahead log short", async () => {
+      await database.exec("create table public.bulk (i int, text text)");
+      const begun = performance.now();
+      for (let written = 0; written < 6 || performance.now() - begun < 3_000; written++) {
+        await database.exec(
+          `insert into public.bulk select i, repeat('x', 1000) from generate_series(1, 20000) as i;
+           truncate public.bulk`,
+        );
+      }
+      const [log] = await database.query<{ bytes: number }>(
+        `select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), redo_lsn)::float8 as bytes from pg_control_checkpoint()`,
+      );
+      assertEquals(log!.bytes < 128 * 1024 * 1024, true, `${log!.bytes}`);
+      assertEquals(await database.query("show max_wal_size"), [{ max_wal_size: "128MB" }]);
+    });
+
     await t.step("does not mark the process as failed when a statement fails", async () => {
       await assertRejects(() => database.query("select 1 / 0"), Error, "division by zero");
       assertEquals(Deno.exitCode, 0);

@@ -3,13 +3,22 @@ import { StartFailure } from "../../local/failure.ts";
 import { readOptions } from "../../local/options.ts";
 
 Deno.test("start has its defaults and takes its flags", () => {
-  const defaults = { port: 54321, dataDir: ".parley/data", memory: false, reset: false, databaseUrl: null };
+  const defaults = {
+    port: 54321,
+    dataDir: ".parley/data",
+    demoFile: ".parley/demo.env",
+    memory: false,
+    reset: false,
+    databaseUrl: null,
+  };
   assertEquals(readOptions([], undefined), defaults);
   assertEquals(readOptions([], " "), defaults);
+  assertEquals(readOptions(["--data-dir=./.parley/data/"], undefined)?.demoFile, ".parley/demo.env");
   assertEquals(readOptions(["--port", "0", "--data-dir=x", "--reset"], undefined), {
     ...defaults,
     port: 0,
     dataDir: "x",
+    demoFile: "x/demo.env",
     reset: true,
   });
   assertEquals(readOptions([], "postgres://u@h/d")?.databaseUrl, "postgres://u@h/d");

@@ -49,6 +49,47 @@ Deno.test("the local stack", async (t) => {
     assertEquals(granted, []);
   });
 
+  await t.step(
+    "REST stores every JSON value as it is, and refuses a row as a hosted project does",
+    async () => {
+      await database.exec(`
+      create table public.kept (id int primary key, value jsonb not null, text text check (text <> ''));
+      grant select, insert, update on public.kept to service_role;`);
+      await database.connection.clearSchemaCache();
+      const headers = {
+        apikey: stack.secretKey,
+        "content-type": "application/json",
+        prefer: "return=representation",
+      };
+      const send = async (method: string, query: string, row: unknown) => {
+        const url = `${stack.url}/rest/v1/kept${query}`;
+        const response = await fetch(url, { method, headers, body: JSON.stringify(row) });
+        return { status: response.status, body: await response.json() };
+      };
+      const values = [true, false, 0, 1.5, "text", "true", '"', '{"a":1}', "", [], [1, "x"], {}, {
+        a: [null],
+      }];
+      const rows = values.map((value, id) => ({ id, value, text: null }));
+      assertEquals(await send("POST", "", rows), { status: 201, body: rows });
+      for (const value of values) {
+        assertEquals(await send("PATCH", "?id=eq.0", { value }), {
+          status: 200,
+          body: [{ id: 0, value, text: null }],
+        });
+      }
+      const refused: [number, string, Record<string, unknown>][] = [
+        [400, "23514", { id: 100, value: 1, text: "" }],
+        [400, "23502", { id: 100, value: null }],
+        [400, "22P02", { id: "x", value: 1 }],
+        [409, "23505", { id: 1, value: 1 }],
+      ];
+      for (const [status, code, row] of refused) {
+        const answer = await send("POST", "", row);
+        assertEquals([answer.status, answer.body.code], [status, code], JSON.stringify(answer.body));
+      }
+    },
+  );
+
   await t.step("REST and Auth need a key of the project", async () => {
     for (const path of ["/rest/v1/agents", "/auth/v1/user"]) {
       assertEquals((await discarded(await fetch(stack.url + path))).status, 401);

@@ -43,6 +43,24 @@ const answered: Record<"en" | "fr", [question: string, fact: RegExp][]> = {
     ["Who do I write to with a complaint?", /Eileen Marsh/],
     ["What is the phone number of the breakdown line?", /0199/],
     ["How long do you keep hire notes?", /six years/],
+    ["What are your opening hours?", /7:00 to 18:00/],
+    ["How much is delivery?", /£18/],
+    ["Do you deliver?", /25 miles/],
+    ["What is the late fee?", /fifth of the day rate/],
+    ["late fee", /fifth of the day rate/],
+    ["How old must I be?", /18/],
+    ["Tell me about training", /introduction to power tools/],
+    ["how much deposit machne", /£400/],
+    ["What if it gets stolen?", /theft/i],
+    ["opening hours, delivery?", /7:00 to 18:00.*25 miles/],
+    ["Are you open on Sundays?", /closed on Sundays/],
+    ["Is there parking?", /car park/],
+    ["How much is a cement mixer?", /£32/],
+    ["What happens if I don't clean the machine?", /£60/],
+    ["Must the tank be full?", /full tank/],
+    ["Can I extend my hire?", /extend it/],
+    ["Do you require a proof of address?", /less than three months/],
+    ["Do you lend goggles?", /free of charge/],
   ],
   fr: [
     ["Quelle est la caution pour un Cargo ?", /900 €/],
@@ -57,6 +75,19 @@ const answered: Record<"en" | "fr", [question: string, fact: RegExp][]> = {
     ["Quel age faut il pour conduire un velo electrique ?", /14 ans/],
     ["Qui conduit la balade du samedi ?", /Maëlle Guérin/],
     ["Les chiens sont-ils admis pendant la balade ?", /chiens/],
+    ["horraires ouverture dimanche", /9 h à 19 h|7 h 30/],
+    ["Où rouler ?", /piste du littoral/],
+    ["Que faire en cas de crevaison ?", /^(?!.*alerte).*kit est sous la selle/],
+    ["Quels sont vos horaires ?", /9 h à 19 h/],
+    ["C'est combien un Cargo à la semaine ?", /210 €/],
+    ["Le casque est-il obligatoire ?", /moins de 12 ans/],
+    ["Acceptez-vous les chèques ?", /ni chèque ni espèces/],
+    ["Où se trouve la boutique de la gare ?", /Pierre-Semard/],
+    ["Que se passe-t-il si je suis en retard ?", /30 minutes/],
+    ["Y a-t-il une remise pour les groupes ?", /10 %/],
+    ["On m'a volé mon vélo", /vol/],
+    ["Parlez-moi des balades accompagnées", /Maëlle/],
+    ["Peut-on aller dans les dunes ?", /interdits/],
   ],
 };
 
@@ -70,6 +101,15 @@ const unanswered = {
     "What is your favourite colour?",
     "Do you have a vegetarian menu?",
     "Explain quantum physics",
+    "Can I pay with bitcoin?",
+    "Do you sell gift vouchers?",
+    "Do you have a shop in London?",
+    "Is there a toilet for visitors?",
+    "Do you have any jobs?",
+    "Do you rent wedding dresses?",
+    "Can I pay with PayPal?",
+    "What is the weather tomorrow?",
+    "Do you have a loyalty programme?",
   ],
   fr: [
     "Quelle est la capitale de la Mongolie ?",
@@ -80,6 +120,15 @@ const unanswered = {
     "Quelle est ta couleur préférée ?",
     "Avez-vous un menu végétarien ?",
     "Explique la physique quantique",
+    "Puis-je payer en bitcoin ?",
+    "Avez-vous une carte de fidélité ?",
+    "Recrutez-vous en ce moment ?",
+    "Où dormir à Bordeaux ?",
+    "Quel temps fera-t-il demain ?",
+    "Vendez-vous des chèques cadeaux ?",
+    "Proposez-vous des trottinettes ?",
+    "Y a-t-il un restaurant à proximité ?",
+    "Avez-vous le wifi ?",
   ],
 };
 
@@ -124,6 +173,9 @@ Deno.test("the offline model answers in the language of the question, and greets
   assertEquals((await ask("What is the capital?", [])).startsWith("I do not know"), true);
   assertEquals((await ask("Bonjour !", handbooks.fr)).startsWith("Bonjour"), true);
   assertEquals((await ask("Hello", handbooks.en)).startsWith("Hello"), true);
+  assertEquals((await ask("Hello", [])).startsWith("Hello"), true);
+  assertEquals((await ask("Thanks!", [])).startsWith("You are welcome"), true);
+  assertEquals((await ask("Merci beaucoup !", handbooks.fr)).startsWith("Avec plaisir"), true);
 });
 
 Deno.test("the offline model streams the same words that it generates, and counts them", async () => {

@@ -110,3 +110,44 @@ export interface Match {
   char_end: number;
   score: number;
 }
+
+/** Work as `claim_work` hands it out. */
+export interface Work {
+  id: string;
+  agent_id: string;
+  owner_id: string;
+  lease: string;
+  chunks: number;
+  attempts: number;
+  state: Record<string, unknown>;
+  reusable: string[];
+  [field: string]: unknown;
+}
+
+/** The noon that the tests of leases and waits count from. */
+export const noon = Date.parse("2030-01-01T12:00:00Z");
+
+/** So many seconds after noon. */
+export const at = (seconds: number) => new Date(noon + 1000 * seconds).toISOString();
+
+/** Claims work so many seconds after noon, for a minute. */
+export function claim(session: Session, seconds: number, max_items = 1): Promise<Work[]> {
+  return call(session, "public.claim_work", { max_items, lease_seconds: 60, as_of: at(seconds) });
+}
+
+/** Ends work so many seconds after noon, well or with an error. */
+export function finish(
+  session: Session,
+  { id, lease }: { id: string; lease: string },
+  error: Record<string, unknown> | null,
+  seconds: number,
+): Promise<{ outcome: string; next_attempt_at: string }> {
+  return call(session, "public.finish_work", { kind: "documents", id, lease, error, as_of: at(seconds) });
+}
+
+/** A document as it is stored. */
+export async function row(session: Session, id: string): Promise<Record<string, unknown> | undefined> {
+  return (await session.query<Record<string, unknown>>("select * from public.documents where id = $1", [id]))[
+    0
+  ];
+}

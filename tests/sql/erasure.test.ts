@@ -129,7 +129,10 @@ rolledBack(
       { document_id: document.document_id, file_path: "owner/agent/file" },
     ]);
     assertEquals(await erase(session), 0);
-    assertEquals(await call<number>(session, "public.forget_documents", { document_ids: [document.document_id] }), 1);
+    assertEquals(
+      await call<number>(session, "public.forget_documents", { document_ids: [document.document_id] }),
+      1,
+    );
     assertEquals([await erase(session), (await left(session, first))[0]], [1, 0]);
   },
 );

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { refusal } from "./people.ts";
 import { rolledBack } from "./rolled-back.ts";
 import { listOf, noon, run } from "./job-list.ts";

@@ -158,3 +158,26 @@ export async function everything(session: Session): Promise<Record<string, unkno
   }
   return rows;
 }
+
+/** Keeps what a turn said. */
+export function append(
+  session: Session,
+  turnId: string,
+  seq: number,
+  text: string,
+  more: Record<string, unknown> = {},
+): Promise<{ stop: boolean; reason: string | null }> {
+  return call(session, "public.append_deltas", { turn_id: turnId, seq, text, ...more });
+}
+
+/** The time so many seconds ago. */
+export const ago = (seconds: number) => new Date(Date.now() - 1000 * seconds).toISOString();
+
+/** Settles what is abandoned so many seconds from now; returns how many turns. */
+export async function reap(session: Session, seconds = 0): Promise<number> {
+  const [row] = await session.query<{ n: number }>(
+    "select private.reap_turns(now() + make_interval(secs => $1)) as n",
+    [seconds],
+  );
+  return row!.n;
+}

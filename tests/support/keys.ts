@@ -1,10 +1,10 @@
 import { sha256 } from "../../shared/api-key.ts";
 
 /** A well-formed agent API key that no database knows, with its hash. */
-export async function madeUpKey(digit = "a"): Promise<{ key: string; hash: string }> {
+export function madeUpKey(digit = "a"): { key: string; hash: string } {
   const body = `ak_${digit.repeat(64)}`;
-  const key = body + (await sha256(body)).slice(0, 8);
-  return { key, hash: await sha256(key) };
+  const key = body + sha256(body).slice(0, 8);
+  return { key, hash: sha256(key) };
 }
 
 /** The same key with one digit of its checksum changed. */

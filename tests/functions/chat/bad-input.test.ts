@@ -56,6 +56,11 @@ Deno.test("chat refuses what PostgreSQL cannot store: NUL and halves of surrogat
   }
 });
 
+Deno.test("chat takes null for what is not set", () => {
+  const unset = { session_id: null, visitor_id: null, stream: null, metadata: null };
+  assertEquals(JSON.stringify(ChatRequest.parse({ message: "Hello", ...unset })), '{"message":"Hello"}');
+});
+
 Deno.test("chat refuses values of the wrong type", async () => {
   await invalid({ message: 7 }, ["message"]);
   await invalid({ message: ["Hello"] }, ["message"]);
@@ -68,6 +73,9 @@ Deno.test("chat refuses values of the wrong type", async () => {
   ]);
   await invalid({ message: "Hello", session_id: "" }, ["session_id"]);
   await invalid({ message: "Hello", session_id: "x".repeat(201) }, ["session_id"]);
+  // No path can name such a session.
+  await invalid({ message: "Hello", session_id: "." }, ["session_id"]);
+  await invalid({ message: "Hello", session_id: ".." }, ["session_id"]);
 });
 
 Deno.test("chat refuses metadata that is too large or too deep", async () => {

@@ -246,12 +246,24 @@ Deno.test("chat refuses a key beyond its rate with the wait, and counts nothing"
 });
 
 Deno.test("chat reports a key that was made up with a right checksum", async () => {
-  const { key } = await madeUpKey("c");
+  const { key } = madeUpKey("c");
   const agent = await chat.agent();
   const response = await agent.ask({ message: "Hello" }, { headers: { authorization: `Bearer ${key}` } });
   await assertProblem(response, 401, "key_unknown");
   const reported = () => chat.rows("select kind from public.security_incidents where kind = 'key_guessing'");
   await eventually(async () => (await reported()).length === 1);
+});
+
+Deno.test("the leftover key of a deleted agent is unknown, and no guess", async () => {
+  const agent = await chat.agent();
+  await chat.rows("update public.agents set deleted_at = now() where id = $1", [agent.id]);
+  const guesses = () =>
+    chat.rows(
+      "select subject, count from public.security_incidents where kind = 'key_guessing' order by subject",
+    );
+  const before = await guesses();
+  await assertProblem(await agent.ask({ message: "Hello" }), 401, "key_unknown");
+  assertEquals(await guesses(), before);
 });
 
 Deno.test("chat refuses an agent beyond its budget, and tells an SDK not to retry", async () => {

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { assertProblem } from "../../support/security-suite.ts";
 import { startChat } from "./fixture.ts";
 
@@ -19,7 +19,7 @@ Deno.test("an answer is rated once, and a later rating replaces the earlier one"
   assertEquals(Object.keys(first).sort(), ["id", "message_id", "rating"]);
   assertEquals([first.message_id, first.rating], [message_id, 1]);
   assertEquals(await saved(agent.id), [{ rating: 1, comment: "Good", category: "tone", session_id }]);
-  assertEquals(await rate({ rating: -1 }), { ...first, rating: -1 });
+  assertEquals(await rate({ rating: -1, comment: null, category: null }), { ...first, rating: -1 });
   assertEquals(await saved(agent.id), [{ rating: -1, comment: null, category: null, session_id }]);
   const { messages } = await (await agent.call("GET", `sessions/${session_id}/messages`)).json();
   assertEquals(messages.map((message: { rating: number | null }) => message.rating), [null, -1]);
@@ -35,11 +35,9 @@ Deno.test("only an answer of the key's own agent can be rated", async () => {
   for (
     const [agent, id] of [[other, message_id], [mine, question!.id], [mine, crypto.randomUUID()]] as const
   ) {
-    await assertProblem(
-      await agent.call("POST", "feedback", { message_id: id, rating: 1 }),
-      404,
-      "not_found",
-    );
+    const missing = await agent.call("POST", "feedback", { message_id: id, rating: 1 });
+    assertMatch(missing.headers.get("ratelimit") ?? "", /"key"/);
+    await assertProblem(missing, 404, "not_found");
   }
   assertEquals([await saved(mine.id), await saved(other.id)], [[], []]);
 });

@@ -114,7 +114,9 @@ Deno.test("another tenant's session, and one that is not there, are the same 404
   const session = long();
   await talk(mine, session, "Hello");
   for (const name of [session, long()]) {
-    await assertProblem(await other.call("GET", `sessions/${name}/messages`), 404, "not_found");
+    const missing = await other.call("GET", `sessions/${name}/messages`);
+    assertMatch(missing.headers.get("ratelimit") ?? "", /"key"/);
+    await assertProblem(missing, 404, "not_found");
     await assertProblem(await other.call("DELETE", `sessions/${name}`), 404, "not_found");
   }
   assertEquals((await (await mine.call("GET", `sessions/${session}/messages`)).json()).messages.length, 2);

@@ -1,13 +1,15 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
+import { zlibSync } from "fflate";
 import { parseCsv } from "../../../functions/ingest-document/csv.ts";
 import { MAX_ENTRIES, MAX_UNPACKED } from "../../../functions/ingest-document/docx.ts";
 import { extract } from "../../../functions/ingest-document/extract.ts";
 import { docx, type MediaType } from "../../../functions/ingest-document/media-type.ts";
+import { MAX_PAGES, MAX_STREAM } from "../../../functions/ingest-document/pdf-limits.ts";
 import type { TextSource } from "../../../functions/ingest-document/sections.ts";
 import { Problem } from "../../../shared/errors.ts";
 import { buildDocx, docxBomb, docxOfParts, lyingDocx } from "../../fixtures/docx.ts";
-import { buildPdf, frenchManual, longPdf } from "../../fixtures/pdf.ts";
+import { buildPdf, frenchManual, longPdf, pdfBomb } from "../../fixtures/pdf.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -196,7 +198,7 @@ Deno.test("CSV cells come back as they were written", () => {
     const csv = rows.map((row) => row.map((value) => `"${value.replaceAll('"', '""')}"`).join(",")).join(
       "\n",
     );
-    assertEquals(parseCsv(csv, ","), rows);
+    assertEquals([...parseCsv(csv, ",")], rows);
   }));
 });
 
@@ -240,7 +242,7 @@ Deno.test("a Word document that is a bomb, damaged, encrypted or none is refused
   await assertRefused(docxBomb(MAX_UNPACKED), docx, "bytes unpacked");
   await assertRefused(docxOfParts(MAX_ENTRIES), docx, "parts");
   // The directory says 100 bytes: no more than that is unpacked.
-  await assertRefused(lyingDocx(MAX_UNPACKED, 100), docx, "damaged");
+  await assertRefused(lyingDocx(MAX_UNPACKED, 100), docx, "the Word document is damaged");
   await assertRefused(buildDocx([{ text: "x" }]).slice(0, -40), docx, "no Word document");
   await assertRefused(new Uint8Array(100), docx, "no Word document");
   await assertRefused(Uint8Array.from([0xd0, 0xcf, 0x11, 0xe0, 0, 0]), docx, "encrypted");
@@ -286,6 +288,21 @@ Deno.test("words that a PDF hyphenates are one again", async () => {
     }]]),
   );
   assertEquals(page!.text, "La livraison gratuite est proposée dès 50 euros d’achat en ligne.");
+});
+
+Deno.test("a PDF is read packed as well", async () => {
+  const encode = { entries: "/Filter /FlateDecode", with: (content: Uint8Array) => zlibSync(content) };
+  const [page] = await pagesOf(buildPdf([[{ text: "Bonjour à tous" }]], { encode }));
+  assertEquals(page!.text, "Bonjour à tous");
+});
+
+Deno.test("a PDF that unpacks to more than its limits is refused before it is opened", async () => {
+  await assertRefused(pdfBomb(MAX_STREAM + 2_000_000), "application/pdf", "bytes unpacked");
+  await assertRefused(buildPdf(Array.from({ length: MAX_PAGES + 1 }, () => [])), "application/pdf", "pages");
+  const twice = { entries: "/Filter [/FlateDecode /FlateDecode]", with: () => new Uint8Array(100_000) };
+  await assertRefused(buildPdf([[]], { encode: twice }), "application/pdf", "FlateDecode");
+  // Called a picture, it is emptied: the page has no text.
+  assertEquals((await pagesOf(pdfBomb(MAX_STREAM * 4, "/Subtype /Image"))).map(({ text }) => text), [""]);
 });
 
 Deno.test("a PDF that is damaged or encrypted is refused, one of pictures has no text", async () => {

@@ -157,6 +157,73 @@ Deno.test("a changed document under the same source replaces the old one", async
   assert(texts.includes("60 days") && !texts.includes("30 days"));
 });
 
+Deno.test("of documents sent at once under one source, each is stored, or says that a newer one replaced it", async () => {
+  const { key, agentId } = await tenant();
+  const answers = await Promise.all(
+    Array.from(
+      { length: 8 },
+      (_, n) =>
+        post({ "x-api-key": key }, { title: "A", source: "one", content: `${handbook}\nEdition ${n}.` }),
+    ),
+  );
+  for (const answer of answers) {
+    if (answer.status === 409) await assertProblem(answer, 409, "conflict");
+    else assert([201, 202].includes(answer.status), String(answer.status));
+    const location = answer.headers.get("location");
+    if (location === null) continue;
+    const found = await fetch(stack.functionUrl(location.split("/v1/")[1]!), {
+      headers: { "x-api-key": key },
+    });
+    assertEquals((await found.json()).document_id, (await answer.json()).document_id);
+  }
+  const rows = await stack.database.query("select status from public.documents where agent_id = $1", [
+    agentId,
+  ]);
+  assertEquals(rows, [{ status: "ready" }]);
+});
+
+Deno.test("what is answered after a limit was spent tells what is left of it, errors too", async () => {
+  const { key } = await tenant();
+  const headers = { "x-api-key": key };
+  const id = (await (await post(headers, { title: "A", content: "Kept." })).json()).document_id;
+  const answers = [
+    await post(headers, { title: "A" }),
+    await post(headers, { title: "A", content: " " }),
+    await fetch(url, { headers }),
+    await fetch(`${url}/${id}`, { headers }),
+    await fetch(`${url}/${id}/file`, { headers }),
+    await fetch(`${url}/${id}/retry`, { method: "POST", headers }),
+    await fetch(`${url}/${id}`, { method: "DELETE", headers }),
+    await fetch(`${url}/${id}`, { headers }),
+  ];
+  const left = answers.map((answer) => answer.headers.get("x-ratelimit-remaining-requests"));
+  assertEquals(left, answers.map((_, index) => String(9998 - index)));
+  assertEquals(answers.map(({ status }) => status), [422, 422, 200, 200, 200, 409, 204, 404]);
+  for (const answer of answers) {
+    assertMatch(answer.headers.get("ratelimit-policy")!, /^"key";q=10000;w=60$/);
+    await answer.body?.cancel();
+  }
+});
+
+Deno.test("a file's name is its title without path, percent signs and control characters", async () => {
+  const { key } = await tenant();
+  const title = async (name: string) => {
+    const file = new File([`About ${crypto.randomUUID()}`], name, { type: "text/plain" });
+    const body = await (await send({ "x-api-key": key }, file)).json();
+    const [row] = await stack.database.query<{ title: string }>(
+      "select title from public.documents where id = $1",
+      [body.document_id],
+    );
+    return row?.title;
+  };
+  assertEquals(await title("Conditions%20g%C3%A9n%C3%A9rales.md"), "Conditions générales.md");
+  assertEquals(await title("C:\\Users\\me\\prices.md"), "prices.md");
+  assertEquals(await title("/home/me/prices.md"), "prices.md");
+  assertEquals(await title("100% sure.md"), "100% sure.md");
+  assertEquals(await title("a%00b%0Ac.md"), "abc.md");
+  assertEquals(await title("🙂".repeat(600)), "🙂".repeat(500));
+});
+
 Deno.test("a user stores for an agent they own or edit, not for one they may only see", async () => {
   const { user, agentId } = await tenant();
   const member = async (role: string) => {
@@ -219,9 +286,10 @@ Deno.test("a key beyond its requests per minute is 429 with the wait, stores not
     [agentId],
   );
   assertEquals(incidents, [{ kind: "rate_limit", count: 1 }]);
-  const status = await fetch(url, { headers: { "x-api-key": key } });
-  assertEquals(status.status, 200, "asking for the status takes nothing from the limit");
-  await status.body?.cancel();
+  // Asking for the status is a request like any other.
+  for (const path of ["", `/${crypto.randomUUID()}`, `/${crypto.randomUUID()}/file`]) {
+    await assertProblem(await fetch(url + path, { headers: { "x-api-key": key } }), 429, "rate_limited");
+  }
 });
 
 Deno.test("agent_id with an agent key is refused", async () => {
@@ -312,10 +380,14 @@ Deno.test("wrong forms and files are refused, and nothing is stored", async () =
   });
   await assertProblem(broken, 422, "validation_failed");
   const noBoundary = { ...headers, "content-type": "multipart/form-data" };
-  await assertProblem(
+  const { detail } = await assertProblem(
     await fetch(url, { method: "POST", headers: noBoundary, body: "x" }),
     422,
     "validation_failed",
+  );
+  assertEquals(
+    detail,
+    "Cannot accept the document: the body must be whole multipart/form-data, with its boundary",
   );
   await assertProblem(await send(headers, null), 422, "validation_failed");
   await assertProblem(await send(headers, new File([], "empty.md")), 422, "validation_failed");

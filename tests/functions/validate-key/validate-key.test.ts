@@ -97,9 +97,15 @@ Deno.test("validate-key refuses a wrong credential of the asker and two differen
   await assertProblem(await validate({ apikey: stack.secretKey }), 401, "missing_credential");
 });
 
-Deno.test("validate-key answers a text that is no key with malformed, and odd texts with 422", async () => {
-  assertEquals(await (await validate({}, { key: "hello" })).json(), { valid: false, code: "malformed" });
-  await assertProblem(await validate({}, { key: "ak_\0" }), 422, "validation_failed");
+Deno.test("validate-key answers a text that is no key with malformed, and what is no text with 422", async () => {
+  const malformed = async (headers: Record<string, string>, body?: unknown) => {
+    const response = await validate(headers, body);
+    assertEquals([response.status, await response.json()], [200, { valid: false, code: "malformed" }]);
+  };
+  for (const key of ["hello", "", "ak_\0", "ak_\ud800", "x".repeat(5000)]) await malformed({}, { key });
+  await malformed({ authorization: "Bearer garbage" });
+  await malformed({ authorization: "Bearer garbage", apikey: stack.publishableKey });
+  await malformed({ "x-api-key": "garbage" });
   await assertProblem(await validate({}, { key: 7 }), 422, "validation_failed");
 });
 
