@@ -61,7 +61,7 @@ async function checkpoint(driver: PGlite): Promise<void> {
   if (log!.long) await driver.exec("checkpoint");
 }
 
-const upkeepInterval = 2_000;
+const upkeepInterval = 500;
 
 /** Hands out the session to one caller after the other, and in between, now and then, to `upkeep`. */
 class Turns {

@@ -138,9 +138,11 @@ interface Sentence {
 // A sentence must hold this share of what the question asks about; measured on questions that two handbooks answer
 // and on questions that they do not.
 const ENOUGH = 0.4;
+// Each further sentence must add this share of it.
+const FURTHER = 0.25;
 const MOST_SENTENCES = 3;
 // Under a heading that names the subject, a sentence need not repeat it.
-const HEADING_SHARE = 0.55;
+const HEADING_SHARE = 0.5;
 // A word that stands both in the sentence and in its heading is what the sentence is about.
 const ON_SUBJECT = 1.15;
 // A word that the sources do not have makes it likely that the question is about something else.
@@ -168,8 +170,7 @@ function bestSentences(question: string[], sources: ReturnType<typeof parseSourc
       [...telling].some((stem) => open.has(stem) && (stems.has(stem) || subject.has(stem)))
     ).map((sentence) => ({ sentence, score: score(sentence, open) }))
       .reduce((a, b) => b.score > a.score ? b : a, { sentence: null as Sentence | null, score: 0 });
-    // Each further sentence must add a good part of what is still asked.
-    if (best.sentence === null || best.score < (chosen.length === 0 ? ENOUGH : ENOUGH / 2) * total) break;
+    if (best.sentence === null || best.score < (chosen.length === 0 ? ENOUGH : FURTHER) * total) break;
     chosen.push(best.sentence);
     for (const stem of best.sentence.stems) open.delete(stem);
     for (const stem of best.sentence.subject) open.delete(stem);
@@ -186,7 +187,8 @@ function askedWords(question: string[]): string[] {
 
 // Words that go with any subject; a sentence that shares nothing else with the question does not answer it.
 const vague = new Set(
-  "case cas pay pays paid paying payer paye payez fee price cost prix tarif cout coute".split(" "),
+  ("case cas numero numeros tell parlez parler info pay pays paid paying payer paye payez " +
+    "fee price cost prix tarif cout coute").split(" "),
 );
 
 function isTelling(word: string): boolean {
@@ -196,8 +198,12 @@ function isTelling(word: string): boolean {
 /** A longer word that no source has, as the one known word that a single slip of the keys makes of it. */
 function corrected(word: string, known: Set<string>): string {
   if (word.length < 6 || known.has(word)) return word;
-  const near = [...known].filter((other) => isOneSlip(word, other));
-  return near.length === 1 ? near[0]! : word;
+  const near = new Set([...known].map(singular).filter((other) => isOneSlip(singular(word), other)));
+  return near.size === 1 ? [...near][0]! : word;
+}
+
+function singular(word: string): string {
+  return word.replace(/s$/, "");
 }
 
 /** Whether two words differ by one letter: missing, added, other, or swapped with its neighbour. */
@@ -234,12 +240,15 @@ function sentencesIn({ id, title, heading, content }: ReturnType<typeof parseSou
 
 // A sentence that begins so speaks of what the one before it names, and is quoted with it.
 const continues =
-  /^(?:it|they|he|she|this|these|after that|otherwise|il|elle|ils|elles|cela|passé ce délai|sinon)(?!\p{L})/iu;
+  /^(?:it|they|he|she|this|these|after that|otherwise|il(?! faut| y a)|elle|ils|elles|cela|passé ce délai|sinon)(?!\p{L})/iu;
 
-// What a value is, though the sentence does not say so: "£18" is a cost, ten digits are a telephone, "9 h" is an hour.
+// What a value is, though the sentence does not say so: "£18" is a cost, "18 ans" an age, nine digits in a row a
+// telephone number.
 const values: [RegExp, word: string][] = [
   [/[£€$]\s?\d|\d\s?[£€$]/u, "cost"],
   [/(?:\d[ .-]?){9,}/, "phone"],
+  [/\d (?:ans|or older)(?!\p{L})/u, "age"],
+  [/\S@\S/u, "email"],
   [/\d:\d\d|\d\s?h(?!\p{L})/u, "hours"],
 ];
 
@@ -248,7 +257,7 @@ function weigh(question: string[], sentences: Sentence[]): Map<string, number> {
   return new Map(question.map((word) => {
     const stem = stemOf(word);
     const having = sentences.filter(({ stems }) => stems.has(stem)).length;
-    const weight = (vague.has(word) ? 0.5 : wordWeight(word)) ** 2;
+    const weight = (vague.has(word) ? 0.4 : wordWeight(word)) ** 2;
     const rarity = Math.log(1 + (sentences.length + 1) / (Math.max(1, having) + 0.5));
     const isKnown = having > 0 || sentences.some(({ subject }) => subject.has(stem));
     return [stem, weight * rarity * (isKnown || !isTelling(word) ? 1 : UNKNOWN)];
@@ -277,7 +286,7 @@ const synonyms = new Map(
     "theft thefts steal stole stolen vol vole volee voler",
     "open opens opened opening ouvert ouverts ouverte ouvertes ouverture ouvre ouvrez",
     "phone phones telephone telephones",
-    "email mail",
+    "email emails mail courriel",
     "identity id identite",
     "old age ages aged",
   ].flatMap((group) => group.split(" ").map((word, _, [first]) => [word, first!] as const)),

@@ -1,5 +1,6 @@
-// A row of a table or a value of JSON, as they are stored: "Name: Chair; Price: 49", "faq[0].question: How long?".
-const RECORD = String.raw`[^\s:;][^:;\n]{0,100}[:;] \S`;
+// A row of a table or a value of JSON, as they are stored: "Name: Chair; Price: 49", "faq[0].question: How long?". French
+// prose has a space before such a sign.
+const RECORD = String.raw`[^\s:;][^:;\n]{0,100}(?<!\s)[:;] \S`;
 // A sentence ends at its full stop before white space (not that of an initial, a usual abbreviation or a list number),
 // at a blank line, at a line break beside a list item, heading or table row, and between records. Other line breaks are
 // wrapping.

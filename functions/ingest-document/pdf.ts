@@ -39,12 +39,14 @@ export async function openPdf(bytes: Uint8Array): Promise<PdfDocument> {
     pageCount: pdf.numPages,
     async *pages(first = 1) {
       for (let number = first; number <= pdf.numPages; number++) {
-        const stop = () => {
-          close().catch(() => {});
-          return unreadable(`page ${number} of the PDF takes more than ${MAX_PAGE_SECONDS} seconds to read`);
-        };
-        const items = await withDeadline(MAX_PAGE_SECONDS * 1000, stop, () => itemsOf(pdf, number)).catch(
-          refuse,
+        const late = () =>
+          unreadable(`page ${number} of the PDF takes more than ${MAX_PAGE_SECONDS} seconds to read`);
+        const items = await withDeadline(MAX_PAGE_SECONDS * 1000, late, () => itemsOf(pdf, number)).catch(
+          (error) => {
+            // It would read on otherwise, even when nobody takes what it reads; nobody waits for its end either.
+            close().catch(() => {});
+            return refuse(error);
+          },
         );
         yield { page: number, ...pageText(items) };
       }
@@ -55,37 +57,34 @@ export async function openPdf(bytes: Uint8Array): Promise<PdfDocument> {
 
 // After so many milliseconds, others get a turn.
 const TURN = 20;
+let turnEnd = 0;
 
 async function itemsOf(pdf: Pdf, number: number): Promise<object[]> {
-  await turn();
+  await takeTurns();
   const page = await pdf.getPage(number);
   const reader = page.streamTextContent().getReader();
   const items: object[] = [];
-  let characters = 0, turnEnd = performance.now() + TURN;
+  let characters = 0;
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     for (const item of part.value.items as { str?: string }[]) {
       characters += item.str?.length ?? 0;
       items.push(item);
     }
     if (items.length > MAX_ITEMS || characters > MAX_CHARACTERS) {
-      const problem = unreadable(
+      throw unreadable(
         `page ${number} of the PDF has more than ${MAX_ITEMS} pieces of text or ${MAX_CHARACTERS} characters`,
       );
-      // Nobody waits for it: the reader of a damaged page may never answer.
-      reader.cancel(problem).catch(() => {});
-      throw problem;
     }
-    if (performance.now() > turnEnd) {
-      await turn();
-      turnEnd = performance.now() + TURN;
-    }
+    await takeTurns();
   }
   page.cleanup();
   return items;
 }
 
-function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
+async function takeTurns(): Promise<void> {
+  if (performance.now() < turnEnd) return;
+  await new Promise((resolve) => setTimeout(resolve));
+  turnEnd = performance.now() + TURN;
 }
 
 function refuse(error: unknown): never {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { assertEquals, assertRejects } from "@std/assert";
 import { sql } from "kysely";
 import { connect } from "../../local/database.ts";
@@ -33,17 +34,17 @@ Deno.test("the embedded database", async (t) => {
 
     await t.step("keeps its write-ahead log short", async () => {
       await database.exec("create table public.bulk (i int, text text)");
-      const begun = performance.now();
-      for (let written = 0; written < 6 || performance.now() - begun < 3_000; written++) {
+      for (let written = 0; written < 4; written++) {
         await database.exec(
           `insert into public.bulk select i, repeat('x', 1000) from generate_series(1, 20000) as i;
            truncate public.bulk`,
         );
       }
+      await delay(600);
       const [log] = await database.query<{ bytes: number }>(
         `select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), redo_lsn)::float8 as bytes from pg_control_checkpoint()`,
       );
-      assertEquals(log!.bytes < 128 * 1024 * 1024, true, `${log!.bytes}`);
+      assertEquals(log!.bytes < 65 * 1024 * 1024, true, `${log!.bytes}`);
       assertEquals(await database.query("show max_wal_size"), [{ max_wal_size: "128MB" }]);
     });
 

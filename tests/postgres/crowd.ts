@@ -1,4 +1,4 @@
-import { connect, type LocalDatabase } from "../../local/database.ts";
+import { connect, type LocalDatabase, type Session } from "../../local/database.ts";
 
 /** Many connections of the service role, so that calls really run at once. */
 export interface Crowd extends AsyncDisposable {
@@ -43,4 +43,16 @@ export function tally(values: (string | undefined)[]): Record<string, number> {
   const counted: Record<string, number> = {};
   for (const value of values) counted[String(value)] = (counted[String(value)] ?? 0) + 1;
   return counted;
+}
+
+/** Resolves when as many connections to this database wait for a lock. */
+export async function waiting(session: Session, connections: number): Promise<void> {
+  for (let tries = 0; tries < 500; tries++) {
+    const [row] = await session.query<{ n: number }>(
+      `select count(*)::integer as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    if (row!.n >= connections) return;
+    await session.query("select pg_sleep(0.01)");
+  }
+  throw new Error(`Cannot go on: fewer than ${connections} connections wait for a lock after 5 s`);
 }

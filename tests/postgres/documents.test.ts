@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Session } from "../../local/database.ts";
+import { connect, type Session } from "../../local/database.ts";
 import { type Begun, chunk, learn } from "../sql/documents.ts";
 import { makeClient, sha256 } from "../sql/turns.ts";
 import { openDatabase } from "../support/database.ts";
-import { atOnce, type Crowd, gather, tally } from "./crowd.ts";
+import { atOnce, type Crowd, gather, tally, waiting } from "./crowd.ts";
 
 interface Work {
   id: string;
@@ -205,4 +205,53 @@ Deno.test("deleting, replacing, retrying and giving up at once end without a dea
        join public.documents d on d.id = c.document_id where d.status = 'ready')::integer as balanced`,
   );
   assertEquals(known, { balanced: true });
+});
+
+// Somebody holds what the two need next, until both wait: so they meet in the order that is the dangerous one.
+Deno.test("a document that is deleted just while its next version replaces it is gone, without a deadlock", async () => {
+  await using database = await openDatabase();
+  await using crowd = await gather(database.url, 10);
+  const client = await database.transaction((session) => makeClient(session));
+  const old = await database.transaction((session) => learn(session, client, ["Old."], { source: "a.txt" }));
+  const next = await begin(crowd, client.agentId, "New", { source: "a.txt" });
+  const holder = await connect({ url: database.url! });
+  const both = await holder.transaction(async (held) => {
+    await held.query("select from public.chunk_terms where document_id = $1 for update", [old]);
+    const replacing = store(crowd, next, "New.");
+    await waiting(database, 1);
+    const deleting = crowd.call("public.delete_document", { agent_id: client.agentId, document_id: old });
+    await waiting(database, 2);
+    return () => Promise.all([replacing, deleting]);
+  });
+  const [stored, deleted] = await both();
+  assertEquals<unknown>([stored.outcome, deleted], ["stored", null]);
+  await holder.close();
+  assertEquals(await count(database, "public.documents"), 1);
+});
+
+Deno.test("a search that began before a document was replaced still finds the version of its beginning", async () => {
+  await using database = await openDatabase();
+  await using crowd = await gather(database.url, 10);
+  const client = await database.transaction((session) => makeClient(session));
+  await database.transaction((session) => learn(session, client, ["Apples, old."], { source: "a.txt" }));
+  const next = await begin(crowd, client.agentId, "New", { source: "a.txt" });
+  const holder = await connect({ url: database.url! });
+  const found = await holder.transaction(async (held) => {
+    await held.query("lock table public.document_chunks in access exclusive mode");
+    const search = database.query<{ content: string }>(
+      "select content from public.match_documents($1, 'apples')",
+      [
+        client.agentId,
+      ],
+    );
+    await waiting(database, 1);
+    await held.query("select public.store_chunks($1, $2, 0, $3, 'en', done => true)", [
+      next.document_id,
+      next.lease,
+      JSON.stringify([chunk("Apples, new.")]),
+    ]);
+    return () => search;
+  });
+  assertEquals((await found()).map(({ content }) => content), ["Apples, old."]);
+  await holder.close();
 });

@@ -118,6 +118,8 @@ for (const [name, { code, status, rule }, given] of refusals) {
       assertEquals([denied.admitted, denied.code, denied.status, denied.rule], [false, code, status, rule]);
       assertEquals(await everything(session), before);
       assertEquals(typeof denied.detail, "string");
+      // Tells a leftover key from one that was made up.
+      if (code === "key_unknown") assertEquals("key_id" in denied, name !== "an unknown key");
       if (code === "rate_limited") assert(denied.retry_after! >= 59 && denied.retry_after! <= 60);
       if (rule === "plan.messages") {
         assertEquals([denied.limit, denied.used, denied.reserved], [1, 1, 0]);

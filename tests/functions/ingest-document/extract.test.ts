@@ -4,12 +4,13 @@ import { zlibSync } from "fflate";
 import { parseCsv } from "../../../functions/ingest-document/csv.ts";
 import { MAX_ENTRIES, MAX_UNPACKED } from "../../../functions/ingest-document/docx.ts";
 import { extract } from "../../../functions/ingest-document/extract.ts";
+import { withDeadline } from "../../../functions/ingest-document/pdf-deadline.ts";
 import { docx, type MediaType } from "../../../functions/ingest-document/media-type.ts";
-import { MAX_PAGES, MAX_STREAM } from "../../../functions/ingest-document/pdf-limits.ts";
+import { MAX_ITEMS, MAX_PAGES, MAX_STREAM } from "../../../functions/ingest-document/pdf-limits.ts";
 import type { TextSource } from "../../../functions/ingest-document/sections.ts";
 import { Problem } from "../../../shared/errors.ts";
 import { buildDocx, docxBomb, docxOfParts, lyingDocx } from "../../fixtures/docx.ts";
-import { buildPdf, frenchManual, longPdf, pdfBomb } from "../../fixtures/pdf.ts";
+import { buildPdf, frenchManual, longPdf, pdfBomb, repeatedContent } from "../../fixtures/pdf.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -301,8 +302,43 @@ Deno.test("a PDF that unpacks to more than its limits is refused before it is op
   await assertRefused(buildPdf(Array.from({ length: MAX_PAGES + 1 }, () => [])), "application/pdf", "pages");
   const twice = { entries: "/Filter [/FlateDecode /FlateDecode]", with: () => new Uint8Array(100_000) };
   await assertRefused(buildPdf([[]], { encode: twice }), "application/pdf", "FlateDecode");
+  const tiny = { entries: "/Filter [/FlateDecode /FlateDecode]", with: () => new Uint8Array(10) };
+  await assertRefused(buildPdf([[]], { encode: tiny }), "application/pdf", "FlateDecode");
+  await assertRefused(repeatedContent(1_000_000, 1000), "application/pdf", "a list of more than");
+  assertEquals((await pagesOf(repeatedContent(1000, 10))).length, 1);
   // Called a picture, it is emptied: the page has no text.
   assertEquals((await pagesOf(pdfBomb(MAX_STREAM * 4, "/Subtype /Image"))).map(({ text }) => text), [""]);
+});
+
+Deno.test("a page of more pieces of text than its limit is refused while it is read", async () => {
+  const page = Array.from({ length: MAX_ITEMS + 1 }, (_, n) => ({ text: "a", gap: n % 2 ? -300 : 300 }));
+  const problem = await assertRejects(() => pagesOf(buildPdf([page])), Problem);
+  assertEquals(problem.code, "validation_failed");
+  assertStringIncludes(problem.detail, `more than ${MAX_ITEMS} pieces of text`);
+});
+
+Deno.test("a reader that gives nobody else a turn is ended at its deadline, and the next one is not", async () => {
+  const { now } = Date;
+  let isStopped = false;
+  const busy = async () => {
+    while (!isStopped) await Promise.resolve(Date.now());
+  };
+  const stop = () => {
+    isStopped = true;
+    return new Problem("validation_failed", "too slow");
+  };
+  const [first, second] = await Promise.allSettled([
+    withDeadline(50, stop, busy),
+    withDeadline(50, stop, () => Promise.resolve("read")),
+  ]);
+  assert(first!.status === "rejected" && first!.reason instanceof Problem);
+  assertEquals(second, { status: "fulfilled", value: "read" });
+  await assertRejects(
+    () => withDeadline(10, () => new Error("late"), () => new Promise(() => {})),
+    Error,
+    "late",
+  );
+  assertEquals(Date.now, now);
 });
 
 Deno.test("a PDF that is damaged or encrypted is refused, one of pictures has no text", async () => {

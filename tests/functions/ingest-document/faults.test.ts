@@ -305,3 +305,21 @@ Deno.test("a replacement whose old document is gone meanwhile embeds every chunk
   const { chunks, document_id } = await second.json();
   assertEquals((await stored(document_id)).length, chunks);
 });
+
+Deno.test("a document whose lease was lost is in progress elsewhere, or was replaced and is gone", async () => {
+  const { key, agentId } = await tenant();
+  const lost = (isGone: boolean) =>
+    faulty({
+      rpc: {
+        storeChunks: async ({ documentId }) => {
+          if (isGone) await sound.rpc.deleteDocument({ agentId, documentId });
+          return { outcome: "lost" };
+        },
+      },
+    }).deps;
+  const kept = await ingest(key, "Taken over.", lost(false));
+  assertEquals([kept.status, (await kept.json()).status], [202, "processing"]);
+  const gone = await ingest(key, "Replaced.", lost(true));
+  assertEquals(gone.headers.get("location"), null);
+  await assertProblem(gone, 409, "conflict");
+});
