@@ -176,12 +176,6 @@ isOneToOne: false
                   }
                   Relationships: [
                     {
-      foreignKeyName: "chunk_terms_agent_id_fkey"
-      columns: ["agent_id"]
-isOneToOne: false
-      referencedRelation: "agents"
-      referencedColumns: ["id"]
-    },{
       foreignKeyName: "chunk_terms_document_id_fkey"
       columns: ["document_id"]
 isOneToOne: false
@@ -613,14 +607,14 @@ isOneToOne: false
                   ]
                 },"rate_limits": {
                   Row: {
-                    "blocked_until": string | null,"key": string,"marks": (number)[],"total": number,"window_seconds": number
+                    "blocked_until": string | null,"key": string,"marks": (number)[],"recent": number,"recent_at": string,"steady_until": string,"total": number,"window_seconds": number
                   }
                   ComputedFields: never
                   Insert: {
-                    "blocked_until"?: string | null,"key": string,"marks": (number)[],"total": number,"window_seconds": number
+                    "blocked_until"?: string | null,"key": string,"marks"?: (number)[],"recent": number,"recent_at": string,"steady_until": string,"total": number,"window_seconds": number
                   }
                   Update: {
-                    "blocked_until"?: string | null,"key"?: string,"marks"?: (number)[],"total"?: number,"window_seconds"?: number
+                    "blocked_until"?: string | null,"key"?: string,"marks"?: (number)[],"recent"?: number,"recent_at"?: string,"steady_until"?: string,"total"?: number,"window_seconds"?: number
                   }
                   Relationships: [
                     

@@ -34,7 +34,6 @@ export const Environment = z.object({
   MISTRAL_BASE_URL: baseUrl.optional(),
   OPENAI_API_KEY: optional,
   OPENAI_BASE_URL: baseUrl.optional(),
-  ANTHROPIC_API_KEY: optional,
   EMBEDDING_MODEL: z.string().trim().min(1).default("local"),
 });
 

@@ -11,7 +11,7 @@ export interface ResolvedModel {
 
 type Keys = Pick<
   Env,
-  "MISTRAL_API_KEY" | "MISTRAL_BASE_URL" | "OPENAI_API_KEY" | "OPENAI_BASE_URL" | "ANTHROPIC_API_KEY"
+  "MISTRAL_API_KEY" | "MISTRAL_BASE_URL" | "OPENAI_API_KEY" | "OPENAI_BASE_URL"
 >;
 
 /** How a provider's models are made; null while its key is missing. */
@@ -66,5 +66,5 @@ export async function resolveModel(name: string, env: Keys): Promise<ResolvedMod
 }
 
 function hasAnyKey(env: Keys): boolean {
-  return [env.MISTRAL_API_KEY, env.OPENAI_API_KEY, env.ANTHROPIC_API_KEY].some((key) => key !== undefined);
+  return [env.MISTRAL_API_KEY, env.OPENAI_API_KEY].some((key) => key !== undefined);
 }

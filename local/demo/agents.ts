@@ -38,6 +38,6 @@ export const demoAgents: DemoAgent[] = [
  * has a key. With the key of another provider alone nothing would, so then it is the offline model by name.
  */
 export function demoModel(env: Record<string, string>): { model?: string } {
-  const others = env.OPENAI_API_KEY?.trim() || env.ANTHROPIC_API_KEY?.trim();
+  const others = env.OPENAI_API_KEY?.trim();
   return others && !env.MISTRAL_API_KEY?.trim() ? { model: "local/extractive" } : {};
 }

@@ -50,12 +50,16 @@ create table public.documents (
   constraint documents_failed_has_a_reason check ((status = 'failed') = (error_code is not null)),
   constraint documents_lease_has_an_end check ((lease is null) = (leased_until is null))
 );
-comment on table public.documents is 'One uploaded document of an agent: where it comes from, how far its ingestion is, and under which lease. Members read, the functions write.';
-comment on column public.documents.state is 'Where the ingestion continues: a page, an offset, the overlap; written with each batch of chunks.';
-comment on column public.documents.replaces is 'The document of the same source that disappears when this one becomes ready. Without a foreign key: it may be deleted meanwhile, and the key would lock this row for that.';
+comment on table public.documents is
+  'One uploaded document of an agent: where it comes from, how far its ingestion is, and under which lease. Members read, the functions write.';
+comment on column public.documents.state is
+  'Where the ingestion continues: a page, an offset, the overlap; written with each batch of chunks.';
+comment on column public.documents.replaces is
+  'The document of the same source that disappears when this one becomes ready. Without a foreign key: it may be deleted meanwhile, and the key would lock this row for that.';
 comment on column public.documents.file_path is 'Path in the bucket `documents`; null when the original is in document_files.';
 -- Two uploads of the same content at once: the second waits for the first and then finds it.
-create unique index documents_agent_content_source on public.documents (agent_id, content_hash, coalesce(source, '')) where deleted_at is null and status <> 'failed';
+create unique index documents_agent_content_source on public.documents (agent_id, content_hash, coalesce(source, ''))
+  where deleted_at is null and status <> 'failed';
 create index documents_agent_created on public.documents (agent_id, created_at, id) where deleted_at is null;
 create index documents_agent_source on public.documents (agent_id, source) where deleted_at is null and source is not null;
 create index documents_unready on public.documents (agent_id) where status <> 'ready';
@@ -70,7 +74,8 @@ create table public.document_files (
   content bytea not null,
   created_at timestamptz not null default now()
 );
-comment on table public.document_files is 'The original of a document where the project has no Storage; otherwise it is in the bucket `documents`.';
+comment on table public.document_files is
+  'The original of a document where the project has no Storage; otherwise it is in the bucket `documents`.';
 -- Originals are compressed formats or short: compressing them again costs CPU and gains little.
 alter table public.document_files alter column content set storage external;
 
@@ -97,8 +102,10 @@ create table public.document_chunks (
   constraint document_chunks_page_is_positive check (page > 0),
   constraint document_chunks_tokens_are_positive check (tokens > 0)
 );
-comment on table public.document_chunks is 'A passage of a document with its place in it and its vector; `embedding_model` says which model made the vector, and a query never meets a vector of another.';
-comment on column public.document_chunks.bits is 'Signs of the embedding, for the pre-filter by Hamming distance; read from the index alone.';
+comment on table public.document_chunks is
+  'A passage of a document with its place in it and its vector; `embedding_model` says which model made the vector, and a query never meets a vector of another.';
+comment on column public.document_chunks.bits is
+  'Signs of the embedding, for the pre-filter by Hamming distance; read from the index alone.';
 -- In the row itself, not in TOAST: an exact scan reads it three times faster.
 alter table public.document_chunks alter column embedding set storage plain;
 -- The pre-filter is read index-only, which needs the visibility map: vacuum soon after inserts.
@@ -114,7 +121,8 @@ create table public.chunk_terms (
   constraint chunk_terms_pkey primary key (agent_id, lexeme, document_id, batch) include (postings),
   constraint chunk_terms_postings_are_not_empty check (cardinality(postings) > 0)
 );
-comment on table public.chunk_terms is 'Postings of the lexical search: for one lexeme and one batch of a document, each element is chunk_index * 4096 + round(BM25 weight * 1800). Read from the key alone; the document''s key removes it with its agent, too.';
+comment on table public.chunk_terms is
+  'Postings of the lexical search: for one lexeme and one batch of a document, each element is chunk_index * 4096 + round(BM25 weight * 1800). Read from the key alone; the document''s key removes it with its agent, too.';
 create index chunk_terms_document on public.chunk_terms (document_id);
 alter table public.chunk_terms set (autovacuum_vacuum_insert_scale_factor = 0.02);
 
@@ -138,8 +146,10 @@ create table public.agent_knowledge (
   updated_at timestamptz not null default now(),
   constraint agent_knowledge_chunks_are_not_negative check (chunks >= 0)
 );
-comment on table public.agent_knowledge is 'What an agent can search: the number of chunks of its ready documents, and their languages. Kept by a trigger on documents.';
-create trigger agent_knowledge_updated_at before update on public.agent_knowledge for each row execute function public.update_updated_at_column();
+comment on table public.agent_knowledge is
+  'What an agent can search: the number of chunks of its ready documents, and their languages. Kept by a trigger on documents.';
+create trigger agent_knowledge_updated_at before update on public.agent_knowledge
+  for each row execute function public.update_updated_at_column();
 
 -- Rights ------------------------------------------------------------------------------------------------------------
 
@@ -158,7 +168,8 @@ grant select, insert, update, delete on public.documents, public.document_files,
 grant select (id, agent_id, title, source, mime_type, category, language, metadata, size_bytes, status, progress, embedding_model,
     chunk_count, token_count, error_code, error_message, api_key_id, created_by, created_at, updated_at)
   on public.documents to authenticated;
-grant select (id, agent_id, document_id, chunk_index, content, heading, page, char_start, char_end, tokens, embedding_model, created_at) on public.document_chunks to authenticated;
+grant select (id, agent_id, document_id, chunk_index, content, heading, page, char_start, char_end, tokens, embedding_model,
+  created_at) on public.document_chunks to authenticated;
 grant select on public.agent_knowledge to authenticated;
 grant select on public.documents, public.document_chunks, public.chunk_terms, public.agent_knowledge to agent_reader;
 grant select (id, match_threshold, deleted_at) on public.agents to agent_reader;
@@ -223,7 +234,8 @@ as $$
     when 'ro' then 'pg_catalog.romanian' when 'ru' then 'pg_catalog.russian' when 'tr' then 'pg_catalog.turkish'
     else 'pg_catalog.simple' end)::regconfig
 $$;
-comment on function private.text_config is 'The stemmer and stop words of a language code; `simple` for a language PostgreSQL has none for.';
+comment on function private.text_config is
+  'The stemmer and stop words of a language code; `simple` for a language PostgreSQL has none for.';
 revoke execute on function private.text_config from public, anon, authenticated;
 grant execute on function private.text_config to service_role, agent_reader;
 
@@ -232,9 +244,11 @@ language plpgsql immutable strict parallel safe security invoker set search_path
 as $$
 begin
   -- At most 200 characters: with its postings a lexeme must fit in a row of the index.
-  return left(replace(replace(replace(translate(word, 'àáâãäåçèéêëìíîïñòóôõöùúûüýÿ', 'aaaaaaceeeeiiiinooooouuuuyy'), 'œ', 'oe'), 'æ', 'ae'), 'ß', 'ss'), 200);
+  return left(replace(replace(replace(translate(word, 'àáâãäåçèéêëìíîïñòóôõöùúûüýÿ', 'aaaaaaceeeeiiiinooooouuuuyy'),
+    'œ', 'oe'), 'æ', 'ae'), 'ß', 'ss'), 200);
 end $$;
-comment on function private.fold is 'A stem without accents, so that "resilie" finds "résilié". Stems are folded, not words: the stemmers need the accents.';
+comment on function private.fold is
+  'A stem without accents, so that "resilie" finds "résilié". Stems are folded, not words: the stemmers need the accents.';
 revoke execute on function private.fold from public, anon, authenticated;
 grant execute on function private.fold to service_role, agent_reader;
 
@@ -285,7 +299,8 @@ grant execute on function private.index_terms to service_role;
 
 -- Search ------------------------------------------------------------------------------------------------------------
 
-create function private.match_words(agent_id uuid, lexemes text[], chunk_total bigint, only_documents uuid[], without_documents uuid[], row_count integer)
+create function private.match_words(agent_id uuid, lexemes text[], chunk_total bigint, only_documents uuid[], without_documents uuid[],
+  row_count integer)
 returns table (document_id uuid, chunk_index integer, score float8)
 language plpgsql stable security invoker set search_path = '' set plan_cache_mode = force_custom_plan set jit = off
 as $$
@@ -299,7 +314,8 @@ begin
   ),
   -- Rare terms weigh more; the document frequency is the agent's own.
   rarity as (
-    select h.lexeme, ln(1 + (greatest(chunk_total, sum(cardinality(h.postings))) - sum(cardinality(h.postings)) + 0.5) / (sum(cardinality(h.postings)) + 0.5))::float8 / 1800 as idf
+    select h.lexeme, ln(1 + (greatest(chunk_total,
+      sum(cardinality(h.postings))) - sum(cardinality(h.postings)) + 0.5) / (sum(cardinality(h.postings)) + 0.5))::float8 / 1800 as idf
     from hits h group by h.lexeme
   )
   select h.document_id, p.posting >> 12, sum((p.posting & 4095) * r.idf) as total
@@ -312,7 +328,8 @@ comment on function private.match_words is 'The chunks that share lexemes with a
 revoke execute on function private.match_words from public, anon, authenticated;
 grant execute on function private.match_words to agent_reader;
 
-create function private.match_vectors(agent_id uuid, query extensions.halfvec, embedding_model text, chunk_total bigint, only_documents uuid[], without_documents uuid[], row_count integer)
+create function private.match_vectors(agent_id uuid, query extensions.halfvec, embedding_model text, chunk_total bigint,
+  only_documents uuid[], without_documents uuid[], row_count integer)
 returns table (document_id uuid, chunk_index integer, similarity float8)
 language plpgsql stable security invoker set search_path = '' set plan_cache_mode = force_custom_plan set jit = off
   set enable_seqscan = off set enable_bitmapscan = off
@@ -347,7 +364,8 @@ begin
   order by c.embedding operator(extensions.<=>) query
   limit row_count;
 end $$;
-comment on function private.match_vectors is 'The chunks nearest to a vector: candidates by Hamming distance of the signs, index-only, then by exact cosine.';
+comment on function private.match_vectors is
+  'The chunks nearest to a vector: candidates by Hamming distance of the signs, index-only, then by exact cosine.';
 revoke execute on function private.match_vectors from public, anon, authenticated;
 grant execute on function private.match_vectors to agent_reader;
 
@@ -356,7 +374,8 @@ language sql immutable security invoker set search_path = ''
 as $$
   select case when embedding_model = 'local' then 0.20 when dimensions <= 384 then 0.70 else 0.65 end::float8
 $$;
-comment on function private.similarity_threshold is 'The similarity under which a row found by vector alone is dropped, for an agent that names none. The value of `local` is measured.';
+comment on function private.similarity_threshold is
+  'The similarity under which a row found by vector alone is dropped, for an agent that names none. The value of `local` is measured.';
 revoke execute on function private.similarity_threshold from public, anon, authenticated;
 grant execute on function private.similarity_threshold to agent_reader;
 
@@ -368,11 +387,13 @@ as $$
   -- twice the weight makes them equal to the words.
   select case when embedding_model = 'local' then 0.25 else 2 end::float8
 $$;
-comment on function private.vector_weight is 'What a similarity of 1 counts in the fused score, in which the best row found by words has 1 for them.';
+comment on function private.vector_weight is
+  'What a similarity of 1 counts in the fused score, in which the best row found by words has 1 for them.';
 revoke execute on function private.vector_weight from public, anon, authenticated;
 grant execute on function private.vector_weight to agent_reader;
 
-create function private.fuse(agent_id uuid, query text, query_embedding extensions.halfvec, embedding_model text, match_threshold float8, only_documents uuid[], without_documents uuid[], languages text[], chunk_total bigint, row_count integer)
+create function private.fuse(agent_id uuid, query text, query_embedding extensions.halfvec, embedding_model text, match_threshold float8,
+  only_documents uuid[], without_documents uuid[], languages text[], chunk_total bigint, row_count integer)
 returns table (document_id uuid, chunk_index integer, similarity float8, score float8)
 language sql stable security invoker set search_path = ''
 as $$
@@ -380,7 +401,8 @@ as $$
   -- Functions for Hybrid Retrieval", 2023). A row that only the words found is at most as near as the last of the vectors.
   with words as materialized (
     select w.document_id, w.chunk_index, w.score / nullif(max(w.score) over (), 0) as share
-    from private.match_words(agent_id, private.question_lexemes(query, languages), chunk_total, only_documents, without_documents, greatest(50, row_count)) w
+    from private.match_words(agent_id, private.question_lexemes(query, languages), chunk_total, only_documents,
+      without_documents, greatest(50, row_count)) w
   ),
   vectors as materialized (
     select v.document_id, v.chunk_index, v.similarity
@@ -396,16 +418,18 @@ as $$
   order by score desc, v.similarity desc nulls last, 1, 2
   limit row_count
 $$;
-comment on function private.fuse is 'The best chunks of both lists. The threshold drops rows found by vector alone; one found by words stays.';
+comment on function private.fuse is
+  'The best chunks of both lists. The threshold drops rows found by vector alone; one found by words stays.';
 revoke execute on function private.fuse from public, anon, authenticated;
 grant execute on function private.fuse to agent_reader;
 
-create type public.document_match as (id bigint, document_id uuid, content text, source text, category text, language text, chunk_index integer, similarity float8, title text, heading text, page integer, char_start integer, char_end integer, score float8);
+create type public.document_match as (id bigint, document_id uuid, content text, source text, category text, language text,
+  chunk_index integer, similarity float8, title text, heading text, page integer, char_start integer, char_end integer, score float8);
 comment on type public.document_match is 'A chunk that fits a question, with its place in its document.';
 
 -- Stable, so that all of it reads one state of the table: of two versions of a document it finds exactly one.
-create function private.find_chunks(agent_id uuid, query text, vector extensions.halfvec, match_count integer, match_threshold float8, category text,
-  language text, embedding_model text) returns setof public.document_match
+create function private.find_chunks(agent_id uuid, query text, vector extensions.halfvec, match_count integer, match_threshold float8,
+  category text, language text, embedding_model text) returns setof public.document_match
 language plpgsql stable security invoker set search_path = ''
 as $$
 declare
@@ -429,7 +453,8 @@ begin
   select c.id, c.document_id, c.content, d.source, d.category, d.language, c.chunk_index, f.similarity, d.title, c.heading, c.page, c.char_start,
     c.char_end, f.score
   from private.fuse(find_chunks.agent_id, find_chunks.query, vector, find_chunks.embedding_model,
-    coalesce(find_chunks.match_threshold, known.match_threshold, private.similarity_threshold(find_chunks.embedding_model, extensions.vector_dims(vector))),
+    coalesce(find_chunks.match_threshold, known.match_threshold, private.similarity_threshold(find_chunks.embedding_model,
+      extensions.vector_dims(vector))),
     only_documents, without_documents, case when find_chunks.language is null then known.languages else array[find_chunks.language] end,
     known.chunks, find_chunks.match_count) f
   join public.document_chunks c on c.document_id = f.document_id and c.chunk_index = f.chunk_index
@@ -459,7 +484,8 @@ begin
     match_documents.match_threshold, match_documents.category, match_documents.language, match_documents.embedding_model);
   perform set_config('app.agent_id', '', true);
 end $$;
-comment on function public.match_documents is 'The `match_count` best chunks of an agent for a question, by words and, with an embedding of the named model, by vector. `similarity` is 1 - cosine distance, null for a row found by words alone.';
+comment on function public.match_documents is
+  'The `match_count` best chunks of an agent for a question, by words and, with an embedding of the named model, by vector. `similarity` is 1 - cosine distance, null for a row found by words alone.';
 revoke execute on function public.match_documents from public, anon, authenticated;
 grant execute on function public.match_documents to service_role;
 -- Owned by the reader, so that it runs under the reader's policies. The owner comes last: after it, this role may not
@@ -475,7 +501,8 @@ language sql stable security invoker set search_path = ''
 as $$
   select case when to_regclass('storage.buckets') is null then 'table' else 'bucket' end
 $$;
-comment on function public.storage_mode is 'Where originals are kept: in the bucket `documents`, or in document_files where the project has no Storage.';
+comment on function public.storage_mode is
+  'Where originals are kept: in the bucket `documents`, or in document_files where the project has no Storage.';
 revoke execute on function public.storage_mode from public, anon, authenticated;
 grant execute on function public.storage_mode to service_role;
 
@@ -517,7 +544,8 @@ as $$
     where a.owner_id = document_quota.owner_id and a.deleted_at is null and d.deleted_at is null and o.id is null and d.id <> all (leaving)))
   from public.users u join public.plans p on p.name = u.plan where u.id = document_quota.owner_id
 $$;
-comment on function private.document_quota is 'The plan''s number of documents and how many the owner has, without those that are `leaving`; one that will replace another does not count twice.';
+comment on function private.document_quota is
+  'The plan''s number of documents and how many the owner has, without those that are `leaving`; one that will replace another does not count twice.';
 revoke execute on function private.document_quota from public, anon, authenticated;
 grant execute on function private.document_quota to service_role;
 
@@ -531,7 +559,8 @@ begin
     where a.id = hold_uploads.agent_id and a.deleted_at is null and u.deleted_at is null for no key update of u for key share of a;
   return owner;
 end $$;
-comment on function private.hold_uploads is 'Locks the owner of an agent and returns their id, null when there is no such agent: quota, duplicates and replacements are decided one upload after the other.';
+comment on function private.hold_uploads is
+  'Locks the owner of an agent and returns their id, null when there is no such agent: quota, duplicates and replacements are decided one upload after the other.';
 revoke execute on function private.hold_uploads from public, anon, authenticated;
 grant execute on function private.hold_uploads to service_role;
 
@@ -543,7 +572,8 @@ as $$
       and (d.source = outdated_documents.source or (d.status = 'failed' and d.content_hash = outdated_documents.content_hash and kept is null))
     order by d.id)
 $$;
-comment on function private.outdated_documents is 'What a new upload makes pointless: the newest upload of a source wins, and a failed one of the same content is tried again with it.';
+comment on function private.outdated_documents is
+  'What a new upload makes pointless: the newest upload of a source wins, and a failed one of the same content is tried again with it.';
 revoke execute on function private.outdated_documents from public, anon, authenticated;
 grant execute on function private.outdated_documents to service_role;
 
@@ -566,12 +596,14 @@ begin
 exception when check_violation or not_null_violation or data_exception then
   raise exception 'validation_failed' using errcode = 'PT422', detail = left(sqlerrm, 200);
 end $$;
-comment on function private.insert_document is 'Stores a document, leased to the caller, and its original; what breaks a law of the table is the caller''s fault.';
+comment on function private.insert_document is
+  'Stores a document, leased to the caller, and its original; what breaks a law of the table is the caller''s fault.';
 revoke execute on function private.insert_document from public, anon, authenticated;
 grant execute on function private.insert_document to service_role;
 
 create function public.begin_document(agent_id uuid, title text, mime_type text, content_hash text, size_bytes bigint, embedding_model text,
-  source text default null, category text default null, language text default null, metadata jsonb default '{}', file_base64 text default null,
+  source text default null, category text default null, language text default null, metadata jsonb default '{}',
+  file_base64 text default null,
   file_path text default null, api_key_id uuid default null, created_by uuid default null, lease_seconds integer default 60)
 returns jsonb
 language plpgsql volatile security invoker set search_path = '' set enable_seqscan = off
@@ -608,14 +640,16 @@ begin
   end if;
   update public.agents a set embedding_model = begin_document.embedding_model where a.id = begin_document.agent_id and a.embedding_model is null;
   select a.embedding_model, a.language into agent from public.agents a where a.id = begin_document.agent_id;
-  made := private.insert_document(jsonb_populate_record(null::public.documents, jsonb_build_object('agent_id', agent_id, 'title', title, 'source', source,
-    'mime_type', mime_type, 'category', category, 'language', language, 'metadata', metadata, 'content_hash', content_hash, 'size_bytes', size_bytes,
-    'file_path', file_path, 'embedding_model', agent.embedding_model, 'replaces', old_id, 'leased_until', now() + make_interval(secs => lease_seconds),
+  made := private.insert_document(jsonb_populate_record(null::public.documents, jsonb_build_object(
+    'agent_id', agent_id, 'title', title, 'source', source, 'mime_type', mime_type, 'category', category, 'language', language,
+    'metadata', metadata, 'content_hash', content_hash, 'size_bytes', size_bytes, 'file_path', file_path, 'replaces', old_id,
+    'embedding_model', agent.embedding_model, 'leased_until', now() + make_interval(secs => lease_seconds),
     'api_key_id', api_key_id, 'created_by', created_by)), file_base64);
   return jsonb_build_object('outcome', 'created', 'document_id', made.id, 'lease', made.lease, 'embedding_model', made.embedding_model,
     'language', made.language, 'agent_language', agent.language, 'replaces', old_id, 'reusable', private.reusable_hashes(made.id));
 end $$;
-comment on function public.begin_document is 'Keeps an uploaded original and leases its ingestion to the caller; the same content again answers `deduplicated`, a full plan `refused`, and neither stores anything.';
+comment on function public.begin_document is
+  'Keeps an uploaded original and leases its ingestion to the caller; the same content again answers `deduplicated`, a full plan `refused`, and neither stores anything.';
 revoke execute on function public.begin_document from public, anon, authenticated;
 grant execute on function public.begin_document to service_role;
 
@@ -656,7 +690,8 @@ exception
   when check_violation or data_exception then
     raise exception 'validation_failed' using errcode = 'PT422', detail = left(sqlerrm, 200);
 end $$;
-comment on function private.insert_chunks is 'Appends chunks to a document, taking over vectors of unchanged ones from the document it replaces, and returns their tokens.';
+comment on function private.insert_chunks is
+  'Appends chunks to a document, taking over vectors of unchanged ones from the document it replaces, and returns their tokens.';
 revoke execute on function private.insert_chunks from public, anon, authenticated;
 grant execute on function private.insert_chunks to service_role;
 
@@ -700,13 +735,15 @@ begin
   return jsonb_build_object('outcome', 'stored', 'status', case when done then 'ready' else 'processing' end, 'chunks', total,
     'tokens', doc.token_count);
 end $$;
-comment on function public.store_chunks is 'Appends a batch of chunks under a lease; with `done` the document becomes searchable and the one it replaces disappears, in this transaction. `lost`: another holds the document, or the batch is stored already.';
+comment on function public.store_chunks is
+  'Appends a batch of chunks under a lease; with `done` the document becomes searchable and the one it replaces disappears, in this transaction. `lost`: another holds the document, or the batch is stored already.';
 revoke execute on function public.store_chunks from public, anon, authenticated;
 grant execute on function public.store_chunks to service_role;
 
 -- Work in the background --------------------------------------------------------------------------------------------
 
-create function private.claim_documents(max_items integer, lease_seconds integer, as_of timestamptz default now()) returns setof public.documents
+create function private.claim_documents(max_items integer, lease_seconds integer, as_of timestamptz default now())
+  returns setof public.documents
 language sql volatile security invoker set search_path = ''
 as $$
   with due as materialized (
@@ -735,7 +772,8 @@ as $$
   from picked where d.id = picked.id
   returning d.*
 $$;
-comment on function private.claim_documents is 'Leases due documents, one owner after the other; what failed five times without progress is left to fail_exhausted_documents. `as_of` lets tests move time.';
+comment on function private.claim_documents is
+  'Leases due documents, one owner after the other; what failed five times without progress is left to fail_exhausted_documents. `as_of` lets tests move time.';
 revoke execute on function private.claim_documents from public, anon, authenticated;
 grant execute on function private.claim_documents to service_role;
 
@@ -755,7 +793,8 @@ begin
       'chunks', d.chunk_count, 'attempts', d.attempts, 'file_path', d.file_path, 'reusable', private.reusable_hashes(d.id))), '[]')
     from private.claim_documents(max_items, lease_seconds, as_of) d join public.agents a on a.id = d.agent_id);
 end $$;
-comment on function public.claim_work is 'Leases due work of a kind to the caller, round robin over owners; a lease that runs out makes it due again.';
+comment on function public.claim_work is
+  'Leases due work of a kind to the caller, round robin over owners; a lease that runs out makes it due again.';
 revoke execute on function public.claim_work from public, anon, authenticated;
 grant execute on function public.claim_work to service_role;
 
@@ -780,6 +819,7 @@ as $$
 declare
   doc public.documents;
   dead boolean;
+  wait float8;
 begin
   if kind is distinct from 'documents' or jsonb_typeof(error) <> 'object' or jsonb_typeof(error -> 'retryable') <> 'boolean' or as_of is null then
     raise exception 'validation_failed' using errcode = 'PT422', detail = 'kind is documents, error an object {code, message, retryable}, as_of a time.';
@@ -794,13 +834,15 @@ begin
     perform private.fail_document(doc.id, coalesce(error ->> 'code', 'internal'), error ->> 'message');
     return jsonb_build_object('outcome', 'failed', 'next_attempt_at', doc.next_attempt_at);
   end if;
-  update public.documents d set status = 'queued', lease = null, leased_until = null, attempts = case when error is null then 0 else d.attempts end,
-      -- 10 s, 20 s, 40 s … and half of it by chance: many documents stopped by one fault do not come back together.
-      next_attempt_at = case when error is null then as_of else as_of + make_interval(secs => 10 * power(2, d.attempts - 1) * (0.5 + random() / 2)) end
+  -- 10 s, 20 s, 40 s … and half of it by chance: many documents stopped by one fault do not come back together.
+  wait := case when error is null then 0 else 10 * power(2, doc.attempts - 1) * (0.5 + random() / 2) end;
+  update public.documents d set status = 'queued', lease = null, leased_until = null, next_attempt_at = as_of + make_interval(secs => wait),
+      attempts = case when error is null then 0 else d.attempts end
     where d.id = doc.id returning * into doc;
   return jsonb_build_object('outcome', case when error is null then 'released' else 'retry' end, 'next_attempt_at', doc.next_attempt_at);
 end $$;
-comment on function public.finish_work is 'Ends a lease: without error the work is due again at once, with a retryable one after a growing wait, at the fifth or for good it is failed with its reason.';
+comment on function public.finish_work is
+  'Ends a lease: without error the work is due again at once, with a retryable one after a growing wait, at the fifth or for good it is failed with its reason.';
 revoke execute on function public.finish_work from public, anon, authenticated;
 grant execute on function public.finish_work to service_role;
 
@@ -815,7 +857,8 @@ begin
   perform private.fail_document(x.id, 'unavailable', 'The ingestion was interrupted five times without progress.') from unnest(dead) as x (id);
   return cardinality(dead);
 end $$;
-comment on function private.fail_exhausted_documents is 'Fails documents whose worker died five times without storing a chunk, so that they are not claimed for ever.';
+comment on function private.fail_exhausted_documents is
+  'Fails documents whose worker died five times without storing a chunk, so that they are not claimed for ever.';
 revoke execute on function private.fail_exhausted_documents from public, anon, authenticated;
 grant execute on function private.fail_exhausted_documents to service_role;
 
@@ -843,7 +886,8 @@ comment on function public.get_document is 'The status of a document of this age
 revoke execute on function public.get_document from public, anon, authenticated;
 grant execute on function public.get_document to service_role;
 
-create function public.list_documents(agent_id uuid, max_items integer default 50, cursor text default null, status text default null) returns jsonb
+create function public.list_documents(agent_id uuid, max_items integer default 50, cursor text default null, status text default null)
+  returns jsonb
 language plpgsql stable security invoker set search_path = ''
 as $$
 declare
@@ -907,7 +951,8 @@ begin
     where d.id = retry_document.document_id;
   return jsonb_build_object('outcome', 'queued');
 end $$;
-comment on function public.retry_document is 'Makes a failed document due again; null when the agent has no such document, conflict when it did not fail.';
+comment on function public.retry_document is
+  'Makes a failed document due again; null when the agent has no such document, conflict when it did not fail.';
 revoke execute on function public.retry_document from public, anon, authenticated;
 grant execute on function public.retry_document to service_role;
 
@@ -925,7 +970,8 @@ begin
   perform private.remove_document(doc.id);
   return jsonb_build_object('file_path', doc.file_path);
 end $$;
-comment on function public.delete_document is 'Removes a document of this agent with its chunks: the next answer cannot use it. Null when there is none; `file_path` is what is left to remove from the bucket.';
+comment on function public.delete_document is
+  'Removes a document of this agent with its chunks: the next answer cannot use it. Null when there is none; `file_path` is what is left to remove from the bucket.';
 revoke execute on function public.delete_document from public, anon, authenticated;
 grant execute on function public.delete_document to service_role;
 
@@ -948,7 +994,8 @@ as $$
   with gone as (delete from public.documents d where d.id = any (document_ids) and d.deleted_at is not null returning 1)
   select count(*)::integer from gone
 $$;
-comment on function public.forget_documents is 'Drops the rows of deleted documents whose originals are gone from the bucket; returns how many.';
+comment on function public.forget_documents is
+  'Drops the rows of deleted documents whose originals are gone from the bucket; returns how many.';
 revoke execute on function public.forget_documents from public, anon, authenticated;
 grant execute on function public.forget_documents to service_role;
 

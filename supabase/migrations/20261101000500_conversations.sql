@@ -28,7 +28,8 @@ create table public.conversations (
   -- 16 KiB as the API counts them; the text form of jsonb has up to half as many blanks besides.
   constraint conversations_metadata_is_a_small_object check (jsonb_typeof(metadata) = 'object' and octet_length(metadata::text) <= 24576)
 );
-comment on table public.conversations is 'One session of a visitor with an agent. `updated_at` moves with every message; the asker (`user_id`) has no key, so a conversation outlives the account until it is erased or pruned.';
+comment on table public.conversations is
+  'One session of a visitor with an agent. `updated_at` moves with every message; the asker (`user_id`) has no key, so a conversation outlives the account until it is erased or pruned.';
 -- Partial ones, so that the lookup of a session cannot choose them by mistake while there are no statistics yet.
 create index conversations_agent_updated on public.conversations (agent_id, updated_at desc) where status <> 'deleted';
 create index conversations_visitor on public.conversations (agent_id, visitor_id) where visitor_id is not null;
@@ -38,7 +39,8 @@ create index conversations_idle on public.conversations (updated_at) where statu
 create index conversations_session_id on public.conversations (session_id) where status <> 'deleted';
 create index conversations_deleted on public.conversations (agent_id) where status = 'deleted';
 -- Closing or archiving is not activity: only a message moves `updated_at`.
-create trigger conversations_updated_at before update of message_count on public.conversations for each row execute function public.update_updated_at_column();
+create trigger conversations_updated_at before update of message_count on public.conversations
+  for each row execute function public.update_updated_at_column();
 
 create table public.messages (
   id uuid primary key default private.uuid_v7(),
@@ -62,7 +64,8 @@ create table public.messages (
   constraint messages_status_is_known check (status in ('completed', 'failed', 'aborted')),
   constraint messages_metadata_is_an_object check (jsonb_typeof(metadata) = 'object')
 ) partition by range (id);
-comment on table public.messages is 'What was said. The id is a UUIDv7 and the partitions are months of it. `agent_id` repeats the conversation''s for the policies; the conversation''s key removes the row. `status` says whether an answer is whole.';
+comment on table public.messages is
+  'What was said. The id is a UUIDv7 and the partitions are months of it. `agent_id` repeats the conversation''s for the policies; the conversation''s key removes the row. `status` says whether an answer is whole.';
 create index messages_conversation on public.messages (conversation_id, id);
 
 create table public.turns (
@@ -97,7 +100,8 @@ create table public.turns (
   constraint turns_attempts_are_a_list check (jsonb_typeof(attempts) = 'array'),
   constraint turns_retrieved_is_a_list check (jsonb_typeof(retrieved) = 'array')
 );
-comment on table public.turns is 'The state machine of one exchange: admitted, streaming, then completed, failed or aborted, exactly once. Holds the reservation until settlement and its lease while a function works on it. Agent, owner and key repeat the conversation''s, whose key removes the row.';
+comment on table public.turns is
+  'The state machine of one exchange: admitted, streaming, then completed, failed or aborted, exactly once. Holds the reservation until settlement and its lease while a function works on it. Agent, owner and key repeat the conversation''s, whose key removes the row.';
 -- One exchange of a session at a time: two answers cannot interleave in one history.
 create unique index turns_one_open_per_conversation on public.turns (conversation_id) where settled_at is null;
 create index turns_conversation_id on public.turns (conversation_id);
@@ -113,7 +117,8 @@ create table public.turn_deltas (
   constraint turn_deltas_pkey primary key (turn_id, seq),
   constraint turn_deltas_seq_is_positive check (seq > 0)
 );
-comment on table public.turn_deltas is 'What an answer said so far, in batches, so that a killed worker loses at most the last seconds. Gone with the settlement.';
+comment on table public.turn_deltas is
+  'What an answer said so far, in batches, so that a killed worker loses at most the last seconds. Gone with the settlement.';
 
 create table public.feedback (
   id uuid primary key default gen_random_uuid(),
@@ -154,7 +159,8 @@ create table public.entity_memory (
 comment on table public.entity_memory is 'What a visitor said about themselves in a session, with the message it comes from.';
 create index entity_memory_agent_id on public.entity_memory (agent_id);
 create index entity_memory_message_id on public.entity_memory (message_id);
-create trigger entity_memory_updated_at before update on public.entity_memory for each row execute function public.update_updated_at_column();
+create trigger entity_memory_updated_at before update on public.entity_memory
+  for each row execute function public.update_updated_at_column();
 
 create table public.conversation_contexts (
   conversation_id uuid primary key references public.conversations (id) on delete cascade,
@@ -175,9 +181,11 @@ create table public.conversation_contexts (
   constraint conversation_contexts_intent_history_is_a_list check (jsonb_typeof(intent_history) = 'array'),
   constraint conversation_contexts_sentiment_is_known check (sentiment in ('positive', 'neutral', 'negative'))
 );
-comment on table public.conversation_contexts is 'The long-term context of a conversation, with an embedding for recall in later sessions of the same visitor.';
+comment on table public.conversation_contexts is
+  'The long-term context of a conversation, with an embedding for recall in later sessions of the same visitor.';
 create index conversation_contexts_agent_id on public.conversation_contexts (agent_id);
-create trigger conversation_contexts_updated_at before update on public.conversation_contexts for each row execute function public.update_updated_at_column();
+create trigger conversation_contexts_updated_at before update on public.conversation_contexts
+  for each row execute function public.update_updated_at_column();
 
 insert into private.partitioned_tables (name) values ('messages');
 select private.ensure_partitions('messages');
@@ -215,7 +223,8 @@ as $$
   select c.id from public.conversations c
   where c.status = 'deleted' and c.agent_id = any (array(select private.visible_agents('viewer')))
 $$;
-comment on function private.deleted_conversations is 'The conversations of the caller''s agents that are deleted and not yet erased: what is in them is hidden too.';
+comment on function private.deleted_conversations is
+  'The conversations of the caller''s agents that are deleted and not yet erased: what is in them is hidden too.';
 revoke execute on function private.deleted_conversations from public, anon;
 grant execute on function private.deleted_conversations to authenticated, service_role;
 
@@ -242,7 +251,8 @@ create policy nobody on public.turn_deltas as restrictive for all to anon, authe
 
 -- Sessions ----------------------------------------------------------------------------------------------------------
 
-create function public.session_messages(agent_id uuid, session_id text, max_items integer default 50, before uuid default null) returns jsonb
+create function public.session_messages(agent_id uuid, session_id text, max_items integer default 50, before uuid default null)
+  returns jsonb
 language plpgsql stable security invoker set search_path = ''
 as $$
 declare
@@ -269,7 +279,8 @@ begin
   into result;
   return result;
 end $$;
-comment on function public.session_messages is 'The messages of a session before a message, oldest first; null when the agent has no such session.';
+comment on function public.session_messages is
+  'The messages of a session before a message, oldest first; null when the agent has no such session.';
 revoke execute on function public.session_messages from public, anon, authenticated;
 grant execute on function public.session_messages to service_role;
 
@@ -287,7 +298,8 @@ begin
   update public.conversations c set summary = null, message_count = 0, metadata = '{}', status = 'active', closed_at = null
     where c.id = clear_conversation.conversation_id;
 end $$;
-comment on function private.clear_conversation is 'Removes what was said and remembered in a conversation, whose row the caller holds; an answer under way is stopped and not stored.';
+comment on function private.clear_conversation is
+  'Removes what was said and remembered in a conversation, whose row the caller holds; an answer under way is stopped and not stored.';
 revoke execute on function private.clear_conversation from public, anon, authenticated;
 grant execute on function private.clear_conversation to service_role;
 
@@ -313,7 +325,8 @@ begin
   perform private.clear_conversation(named[1]);
   return jsonb_build_object('conversations', 1);
 end $$;
-comment on function public.reset_chat_session is 'Clears messages, summary, count, memory, context and stored deltas of a session; usage and bill stay.';
+comment on function public.reset_chat_session is
+  'Clears messages, summary, count, memory, context and stored deltas of a session; usage and bill stay.';
 revoke execute on function public.reset_chat_session from public, anon;
 grant execute on function public.reset_chat_session to service_role, authenticated;
 

@@ -14,11 +14,15 @@ create unlogged table public.rate_limits (
   marks bigint[] not null default '{}',
   blocked_until timestamptz
 ) with (fillfactor = 50);
-comment on table public.rate_limits is 'One row per limited key: a log of what was spent within the window. UNLOGGED: a crash of the database frees every limit, blocks included.';
+comment on table public.rate_limits is
+  'One row per limited key: a log of what was spent within the window. UNLOGGED: a crash of the database frees every limit, blocks included.';
 comment on column public.rate_limits.total is 'All that is in the log: recent and the marks.';
-comment on column public.rate_limits.recent is 'Spent in the last sixtieth of the window in which something was, and at recent_at the last of it.';
-comment on column public.rate_limits.steady_until is 'Until then a spending is an addition: the sixtieth goes on, no mark leaves the window, and no block is set.';
-comment on column public.rate_limits.marks is 'Spendings before that, oldest first, at most 60: milliseconds since 1970 of the last one in a sixtieth of the window, times 2^20, plus how much was spent in it.';
+comment on column public.rate_limits.recent is
+  'Spent in the last sixtieth of the window in which something was, and at recent_at the last of it.';
+comment on column public.rate_limits.steady_until is
+  'Until then a spending is an addition: the sixtieth goes on, no mark leaves the window, and no block is set.';
+comment on column public.rate_limits.marks is
+  'Spendings before that, oldest first, at most 60: milliseconds since 1970 of the last one in a sixtieth of the window, times 2^20, plus how much was spent in it.';
 
 create table public.usage_counters (
   scope text not null,
@@ -39,9 +43,11 @@ create table public.usage_counters (
   constraint usage_counters_pkey primary key (scope, subject_id, period),
   constraint usage_counters_scope_is_known check (scope in ('owner', 'agent', 'key')),
   constraint usage_counters_period_is_a_month check (extract(day from period) = 1),
-  constraint usage_counters_are_not_negative check (messages >= 0 and tokens >= 0 and cost >= 0 and reserved_messages >= 0 and reserved_tokens >= 0 and reserved_cost >= 0)
+  constraint usage_counters_are_not_negative check (messages >= 0 and tokens >= 0 and cost >= 0 and reserved_messages >= 0
+    and reserved_tokens >= 0 and reserved_cost >= 0)
 ) with (fillfactor = 50);
-comment on table public.usage_counters is 'Used and reserved in a month (UTC) by an owner, an agent or a key; it hangs on the owner, so deleting an agent gives nothing back. The limits are those of the last admission.';
+comment on table public.usage_counters is
+  'Used and reserved in a month (UTC) by an owner, an agent or a key; it hangs on the owner, so deleting an agent gives nothing back. The limits are those of the last admission.';
 create index usage_counters_owner on public.usage_counters (owner_id, period);
 create trigger usage_counters_updated_at before update on public.usage_counters
   for each row execute function public.update_updated_at_column();
@@ -72,7 +78,8 @@ create table public.usage_logs (
   constraint usage_logs_status_is_known check (status in ('completed', 'failed', 'aborted')),
   constraint usage_logs_latency_is_not_negative check (latency_ms >= 0 and first_token_ms >= 0)
 ) partition by range (id);
-comment on table public.usage_logs is 'The ledger: one row per settled turn, appended and never changed. It has no keys to agents, API keys or turns, because it outlives them.';
+comment on table public.usage_logs is
+  'The ledger: one row per settled turn, appended and never changed. It has no keys to agents, API keys or turns, because it outlives them.';
 create index usage_logs_owner on public.usage_logs (owner_id, id);
 create index usage_logs_agent on public.usage_logs (agent_id, id);
 create index usage_logs_api_key on public.usage_logs (api_key_id, id);
@@ -90,7 +97,8 @@ create table public.model_prices (
   constraint model_prices_are_not_negative check (input_per_million >= 0 and output_per_million >= 0),
   constraint model_prices_currency_is_a_code check (currency ~ '^[A-Z]{3}$')
 );
-comment on table public.model_prices is 'Price lists, per million tokens. Settlement takes the row valid at that time; a model without one costs 0 and is marked as not priced. Admins keep it.';
+comment on table public.model_prices is
+  'Price lists, per million tokens. Settlement takes the row valid at that time; a model without one costs 0 and is marked as not priced. Admins keep it.';
 create trigger model_prices_updated_at before update on public.model_prices for each row execute function public.update_updated_at_column();
 
 create table public.security_incidents (
@@ -108,15 +116,18 @@ create table public.security_incidents (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint security_incidents_one_per_subject_and_hour unique (kind, subject, hour),
-  constraint security_incidents_kind_is_known check (kind in ('rate_limit', 'injection', 'disclosure', 'role_override', 'anomaly', 'key_guessing', 'webhook_signature')),
+  constraint security_incidents_kind_is_known check (kind in ('rate_limit', 'injection', 'disclosure', 'role_override', 'anomaly',
+    'key_guessing', 'webhook_signature')),
   constraint security_incidents_severity_is_known check (severity in ('low', 'medium', 'high', 'critical')),
   constraint security_incidents_details_are_an_object check (jsonb_typeof(details) = 'object'),
   constraint security_incidents_count_is_positive check (count > 0)
 );
-comment on table public.security_incidents is 'What looked like an attack, one row per kind, subject and hour, counted. Never the text of a message.';
+comment on table public.security_incidents is
+  'What looked like an attack, one row per kind, subject and hour, counted. Never the text of a message.';
 create index security_incidents_agent_id on public.security_incidents (agent_id, created_at);
 create index security_incidents_created_at on public.security_incidents (created_at);
-create trigger security_incidents_updated_at before update on public.security_incidents for each row execute function public.update_updated_at_column();
+create trigger security_incidents_updated_at before update on public.security_incidents
+  for each row execute function public.update_updated_at_column();
 
 create table public.provider_health (
   provider text not null,
@@ -130,7 +141,8 @@ create table public.provider_health (
   constraint provider_health_failures_are_not_negative check (failures >= 0)
 );
 comment on table public.provider_health is 'Failures in a row of a provider''s model, shared by all function instances.';
-create trigger provider_health_updated_at before update on public.provider_health for each row execute function public.update_updated_at_column();
+create trigger provider_health_updated_at before update on public.provider_health
+  for each row execute function public.update_updated_at_column();
 
 insert into private.partitioned_tables (name) values ('usage_logs');
 select private.ensure_partitions('usage_logs');
@@ -153,8 +165,10 @@ alter table public.model_prices enable row level security;
 alter table public.security_incidents enable row level security;
 alter table public.provider_health enable row level security;
 
-revoke all on public.rate_limits, public.usage_counters, public.usage_logs, public.model_prices, public.security_incidents, public.provider_health from public, anon, authenticated, service_role;
-grant select, insert, update, delete on public.rate_limits, public.usage_counters, public.model_prices, public.security_incidents, public.provider_health to service_role;
+revoke all on public.rate_limits, public.usage_counters, public.usage_logs, public.model_prices, public.security_incidents,
+  public.provider_health from public, anon, authenticated, service_role;
+grant select, insert, update, delete on public.rate_limits, public.usage_counters, public.model_prices, public.security_incidents,
+  public.provider_health to service_role;
 -- The ledger is appended to, and nothing else, by the role of the functions too.
 grant select, insert on public.usage_logs to service_role;
 grant select on public.usage_counters, public.usage_logs, public.model_prices, public.security_incidents to authenticated;
@@ -170,7 +184,8 @@ create policy "owners, members and admins read the ledger" on public.usage_logs 
   using (owner_id = (select auth.uid()) or agent_id = any (array(select private.visible_agents('viewer'))) or (select private.is_admin()));
 create policy "everybody signed in reads prices" on public.model_prices for select to authenticated using (true);
 create policy "admins add prices" on public.model_prices for insert to authenticated with check ((select private.is_admin()));
-create policy "admins change prices" on public.model_prices for update to authenticated using ((select private.is_admin())) with check ((select private.is_admin()));
+create policy "admins change prices" on public.model_prices for update to authenticated using ((select private.is_admin()))
+  with check ((select private.is_admin()));
 create policy "admins remove prices" on public.model_prices for delete to authenticated using ((select private.is_admin()));
 create policy "members and admins read incidents" on public.security_incidents for select to authenticated
   using (agent_id = any (array(select private.visible_agents('viewer'))) or (select private.is_admin()));
@@ -237,7 +252,8 @@ begin
     end if;
   elsif held.total > capacity - cost and held.blocked_until is null and block_seconds = 0 then
     -- In whole milliseconds, rounded up, as the marks are kept.
-    free_at := to_timestamp(coalesce(held.first_mark >> 20, ceil(extract(epoch from held.recent_at) * 1000)) / 1000.0) + make_interval(secs => window_seconds);
+    free_at := to_timestamp(coalesce(held.first_mark >> 20,
+      ceil(extract(epoch from held.recent_at) * 1000)) / 1000.0) + make_interval(secs => window_seconds);
     if free_at > as_of and coalesce(held.first_mark & 1048575, held.recent) >= held.total + cost - capacity then
       return jsonb_build_object('allowed', false, 'count', held.total, 'remaining', greatest(0, capacity - held.total), 'limit', capacity,
         'retry_after', ceil(extract(epoch from free_at - as_of)), 'reset_at', held.recent_at + make_interval(secs => window_seconds));
@@ -245,7 +261,8 @@ begin
   end if;
   return private.spend_slowly(key, cost, capacity, window_seconds, block_seconds, as_of);
 end $$;
-comment on function private.spend is 'Spends `cost` of `capacity` per sliding window, all or nothing; a refusal writes nothing but the start of a block. Answers as check_rate_limit. `as_of` lets tests move time.';
+comment on function private.spend is
+  'Spends `cost` of `capacity` per sliding window, all or nothing; a refusal writes nothing but the start of a block. Answers as check_rate_limit. `as_of` lets tests move time.';
 revoke execute on function private.spend from public, anon, authenticated;
 grant execute on function private.spend to service_role;
 
@@ -270,11 +287,13 @@ begin
     returning l.total into spent;
   return spent;
 end $$;
-comment on function private.begin_sixtieth is 'Spends with a new mark in the log, and returns the new total; null where that cannot be done in one statement.';
+comment on function private.begin_sixtieth is
+  'Spends with a new mark in the log, and returns the new total; null where that cannot be done in one statement.';
 revoke execute on function private.begin_sixtieth from public, anon, authenticated;
 grant execute on function private.begin_sixtieth to service_role;
 
-create function private.spend_slowly(key text, cost integer, capacity integer, window_seconds integer, block_seconds integer, as_of timestamptz)
+create function private.spend_slowly(key text, cost integer, capacity integer, window_seconds integer, block_seconds integer,
+  as_of timestamptz)
 returns jsonb
 language plpgsql volatile security invoker set search_path = ''
 as $$
@@ -306,7 +325,8 @@ begin
         return private.spend(key, cost, capacity, window_seconds, block_seconds, as_of);
       end if;
     end if;
-    log := array(select m from unnest(held.marks || ((ceil(extract(epoch from held.recent_at) * 1000)::bigint << 20) + held.recent)) m where (m >> 20) + window_ms > now_ms);
+    log := array(select m from unnest(held.marks || ((ceil(extract(epoch from held.recent_at) * 1000)::bigint << 20) + held.recent)) m
+      where (m >> 20) + window_ms > now_ms);
     live := (select coalesce(sum(m & 1048575), 0) from unnest(log) m);
     if held.blocked_until > as_of or live + cost > capacity then
       return private.refuse_spending(held, log, live, cost, capacity, window_ms, block_seconds, as_of);
@@ -323,12 +343,13 @@ begin
   return jsonb_build_object('allowed', true, 'count', live + cost, 'remaining', capacity - live - cost, 'limit', capacity, 'retry_after', 0,
     'reset_at', as_of + make_interval(secs => window_seconds));
 end $$;
-comment on function private.spend_slowly is 'Spends where the log must be read: a sixtieth ended, a mark left the window, the limit is reached.';
+comment on function private.spend_slowly is
+  'Spends where the log must be read: a sixtieth ended, a mark left the window, the limit is reached.';
 revoke execute on function private.spend_slowly from public, anon, authenticated;
 grant execute on function private.spend_slowly to service_role;
 
-create function private.refuse_spending(held public.rate_limits, log bigint[], live integer, cost integer, capacity integer, window_ms bigint,
-  block_seconds integer, as_of timestamptz) returns jsonb
+create function private.refuse_spending(held public.rate_limits, log bigint[], live integer, cost integer, capacity integer,
+  window_ms bigint, block_seconds integer, as_of timestamptz) returns jsonb
 language plpgsql volatile security invoker set search_path = ''
 as $$
 declare
@@ -357,7 +378,8 @@ begin
   return jsonb_build_object('allowed', false, 'count', live, 'remaining', greatest(0, capacity - live), 'limit', capacity,
     'retry_after', ceil(extract(epoch from free_at - as_of)), 'reset_at', reset_at);
 end $$;
-comment on function private.refuse_spending is 'The answer of a refusal, with the true wait, and the start of a block where one is wanted and none is running.';
+comment on function private.refuse_spending is
+  'The answer of a refusal, with the true wait, and the start of a block where one is wanted and none is running.';
 revoke execute on function private.refuse_spending from public, anon, authenticated;
 grant execute on function private.refuse_spending to service_role;
 
@@ -373,7 +395,8 @@ begin
   end if;
   return private.spend(p_key, p_cost, p_max_requests, p_window_seconds, p_block_seconds);
 end $$;
-comment on function public.check_rate_limit is 'Exact sliding-window limit under any concurrency. A refusal costs nothing; `retry_after` is the wait in whole seconds, rounded up, 0 when allowed.';
+comment on function public.check_rate_limit is
+  'Exact sliding-window limit under any concurrency. A refusal costs nothing; `retry_after` is the wait in whole seconds, rounded up, 0 when allowed.';
 revoke execute on function public.check_rate_limit from public, anon, authenticated;
 grant execute on function public.check_rate_limit to service_role;
 
@@ -407,8 +430,10 @@ create function private.quota(owner_id uuid, as_of timestamptz default now()) re
 language sql stable security definer set search_path = ''
 as $$
   select jsonb_build_object(
-    'messages', jsonb_build_object('limit', p.messages, 'used', coalesce(c.messages, 0), 'reserved', coalesce(c.reserved_messages, 0), 'resets_at', r.resets_at),
-    'tokens', jsonb_build_object('limit', p.tokens, 'used', coalesce(c.tokens, 0), 'reserved', coalesce(c.reserved_tokens, 0), 'resets_at', r.resets_at),
+    'messages', jsonb_build_object('limit', p.messages, 'used', coalesce(c.messages, 0),
+      'reserved', coalesce(c.reserved_messages, 0), 'resets_at', r.resets_at),
+    'tokens', jsonb_build_object('limit', p.tokens, 'used', coalesce(c.tokens, 0),
+      'reserved', coalesce(c.reserved_tokens, 0), 'resets_at', r.resets_at),
     'documents', private.document_quota(u.id),
     'agents', jsonb_build_object('limit', p.agents, 'used', (select count(*) from public.agents a where a.owner_id = u.id and a.deleted_at is null)))
   from public.users u
@@ -427,13 +452,16 @@ language sql stable security definer set search_path = ''
 as $$
   select coalesce(private.quota((select auth.uid()), coalesce(month::timestamp at time zone 'UTC', now())), '{}')
 $$;
-comment on function public.usage_summary is 'Used, reserved, limit and reset of each quota of the caller in a month, the current one without argument.';
+comment on function public.usage_summary is
+  'Used, reserved, limit and reset of each quota of the caller in a month, the current one without argument.';
 revoke execute on function public.usage_summary from public, anon, service_role;
 grant execute on function public.usage_summary to authenticated;
 
-create type private.caller as (key_id uuid, key_name text, limit_group uuid, scopes text[], allowed_origins text[], requests_per_minute integer,
+create type private.caller as (key_id uuid, key_name text, limit_group uuid, scopes text[], allowed_origins text[],
+  requests_per_minute integer,
   monthly_messages bigint, monthly_tokens bigint, monthly_cost numeric, expires_at timestamptz, last_used_at timestamptz, refusal text,
-  agent_id uuid, agent_name text, agent_language text, agent_messages bigint, agent_tokens bigint, agent_cost numeric, model text, max_tokens integer, rag_enabled boolean, match_count integer,
+  agent_id uuid, agent_name text, agent_language text, agent_messages bigint, agent_tokens bigint, agent_cost numeric, model text,
+  max_tokens integer, rag_enabled boolean, match_count integer,
   embedding_model text, prompt_version_id uuid, instructions text, config jsonb, owner_id uuid, plan_messages bigint, plan_tokens bigint);
 
 create function private.load_caller(key_hash text, origin text, as_of timestamptz) returns private.caller
@@ -442,11 +470,13 @@ as $$
 declare
   c private.caller;
 begin
-  select k.id, k.name, k.limit_group, k.scopes, k.allowed_origins, k.requests_per_minute, k.monthly_messages, k.monthly_tokens, k.monthly_cost, k.expires_at, k.last_used_at,
+  select k.id, k.name, k.limit_group, k.scopes, k.allowed_origins, k.requests_per_minute, k.monthly_messages, k.monthly_tokens,
+    k.monthly_cost, k.expires_at, k.last_used_at,
     case when k.revoked_at <= as_of then 'revoked' when k.expires_at <= as_of then 'expired'
       when a.deleted_at is not null or u.deleted_at is not null then 'unknown'
       when not a.is_active then 'agent_inactive'
-      when cardinality(k.allowed_origins) > 0 and (load_caller.origin is null or load_caller.origin <> all (k.allowed_origins)) then 'origin_not_allowed' end,
+      when cardinality(k.allowed_origins) > 0 and (load_caller.origin is null
+        or load_caller.origin <> all (k.allowed_origins)) then 'origin_not_allowed' end,
     a.id, a.name, a.language, a.monthly_messages, a.monthly_tokens, a.monthly_cost, a.model, a.max_tokens, a.rag_enabled, a.match_count,
     a.embedding_model, a.prompt_version_id, a.instructions, a.config, u.id, p.messages, p.tokens into c
   from public.api_keys k join public.agents a on a.id = k.agent_id join public.users u on u.id = a.owner_id join public.plans p on p.name = u.plan
@@ -477,7 +507,8 @@ declare
   held record;
   more jsonb;
 begin
-  if p_key_hash is null or length(p_key_hash) <> 64 or translate(p_key_hash, '0123456789abcdef', '') <> '' or p_cost is null or p_cost not between 0 and 1000 then
+  if p_key_hash is null or length(p_key_hash) <> 64 or translate(p_key_hash, '0123456789abcdef', '') <> '' or p_cost is null
+    or p_cost not between 0 and 1000 then
     raise exception 'validation_failed' using errcode = 'PT422', detail = 'p_key_hash is a lower-case hex SHA-256, p_cost is 0 to 1000.';
   end if;
   -- The answer is built where the rows are read: one statement and one expression less for a call made with every request.
@@ -485,9 +516,11 @@ begin
     case when k.revoked_at <= now() then 'revoked' when k.expires_at <= now() then 'expired'
       when a.deleted_at is not null or u.deleted_at is not null then 'unknown' when not a.is_active then 'agent_inactive'
       when cardinality(k.allowed_origins) > 0 and (p_origin is null or p_origin <> all (k.allowed_origins)) then 'origin_not_allowed' end as refusal,
-    jsonb_build_object('valid', true, 'key_id', k.id, 'name', k.name, 'agent_id', a.id, 'owner_id', a.owner_id, 'agent_name', a.name, 'model_id', a.model,
+    jsonb_build_object('valid', true, 'key_id', k.id, 'name', k.name, 'agent_id', a.id, 'owner_id', a.owner_id,
+      'agent_name', a.name, 'model_id', a.model,
       'system_prompt', null, 'rag_enabled', a.rag_enabled, 'scopes', k.scopes, 'expires_at', k.expires_at, 'allowed_origins', k.allowed_origins,
-      'embedding_model', a.embedding_model, 'language', a.language, 'limits', jsonb_build_object('requests_per_minute', k.requests_per_minute)) as answer
+      'embedding_model', a.embedding_model, 'language', a.language,
+        'limits', jsonb_build_object('requests_per_minute', k.requests_per_minute)) as answer
   into held
   from public.api_keys k join public.agents a on a.id = k.agent_id join public.users u on u.id = a.owner_id
   where k.key_hash = p_key_hash;
@@ -495,9 +528,11 @@ begin
     return jsonb_build_object('valid', false, 'code', coalesce(held.refusal, 'unknown'));
   end if;
   if p_cost > 0 then
-    more := jsonb_build_object('rate', private.spend('key:' || held.limit_group, least(p_cost, held.requests_per_minute), held.requests_per_minute, 60));
+    more := jsonb_build_object('rate', private.spend('key:' || held.limit_group, least(p_cost, held.requests_per_minute),
+      held.requests_per_minute, 60));
   else
-    more := jsonb_build_object('quota', private.quota(held.owner_id), 'system_prompt', coalesce(private.agent_prompt(held.agent_id, held.prompt_version_id,
+    more := jsonb_build_object('quota', private.quota(held.owner_id),
+      'system_prompt', coalesce(private.agent_prompt(held.agent_id, held.prompt_version_id,
       held.instructions = '', held.language, null, private.agent_facts(held.agent_id)), held.instructions));
   end if;
   if held.last_used_at is null or held.last_used_at < now() - interval '1 minute' then
@@ -507,7 +542,8 @@ begin
   end if;
   return held.answer || more;
 end $$;
-comment on function public.validate_api_key is 'The agent''s configuration for a key hash, or why the key is refused. With a cost it spends the key''s limit and answers `rate`; without it answers `quota` and the prompt.';
+comment on function public.validate_api_key is
+  'The agent''s configuration for a key hash, or why the key is refused. With a cost it spends the key''s limit and answers `rate`; without it answers `quota` and the prompt.';
 revoke execute on function public.validate_api_key from public, anon, authenticated;
 grant execute on function public.validate_api_key to service_role;
 
@@ -576,7 +612,8 @@ begin
     priced := false;
   end if;
 end $$;
-comment on function private.model_cost is 'Cost of a call by the price valid then, exact to ten digits; without a price 0 and `priced` false.';
+comment on function private.model_cost is
+  'Cost of a call by the price valid then, exact to ten digits; without a price 0 and `priced` false.';
 revoke execute on function private.model_cost from public, anon, authenticated;
 grant execute on function private.model_cost to service_role;
 
@@ -591,7 +628,8 @@ comment on function private.agent_facts is 'The active company facts of an agent
 revoke execute on function private.agent_facts from public, anon, authenticated;
 grant execute on function private.agent_facts to service_role;
 
-create function private.agent_prompt(agent_id uuid, prompt_version_id uuid, without_instructions boolean, agent_language text, language text, facts jsonb)
+create function private.agent_prompt(agent_id uuid, prompt_version_id uuid, without_instructions boolean, agent_language text,
+  language text, facts jsonb)
 returns text
 language plpgsql stable security invoker set search_path = ''
 as $$
@@ -613,11 +651,13 @@ begin
     end if;
   end if;
   if strpos(found_content, '{{') > 0 then
-    return private.render_prompt(found_content, coalesce((select jsonb_object_agg(f ->> 'key', f -> 'value') from jsonb_array_elements(facts) f), '{}'));
+    return private.render_prompt(found_content,
+      coalesce((select jsonb_object_agg(f ->> 'key', f -> 'value') from jsonb_array_elements(facts) f), '{}'));
   end if;
   return found_content;
 end $$;
-comment on function private.agent_prompt is 'The prompt an agent answers with: its pinned version, else its active prompt `main`, else, without instructions of its own, chatbot_main. Null: its instructions.';
+comment on function private.agent_prompt is
+  'The prompt an agent answers with: its pinned version, else its active prompt `main`, else, without instructions of its own, chatbot_main. Null: its instructions.';
 revoke execute on function private.agent_prompt from public, anon, authenticated;
 grant execute on function private.agent_prompt to service_role;
 
@@ -630,7 +670,8 @@ begin
     case when strpos(model_name, '/') > 0 then substr(model_name, strpos(model_name, '/') + 1) else model_name end,
     input_tokens, output_tokens, now()) c);
 end $$;
-comment on function private.cost_estimate is 'What a turn may cost at most, by the price of the agent''s first model; a bare name is one of Mistral.';
+comment on function private.cost_estimate is
+  'What a turn may cost at most, by the price of the agent''s first model; a bare name is one of Mistral.';
 revoke execute on function private.cost_estimate from public, anon, authenticated;
 grant execute on function private.cost_estimate to service_role;
 
@@ -651,7 +692,8 @@ language plpgsql immutable security invoker set search_path = ''
 as $$
 begin
   return (select case
-    when c.key_id is null or c.refusal = 'unknown' then private.refusal('key_unknown', 401, 'The API key is not known.', jsonb_strip_nulls(jsonb_build_object('key_id', c.key_id)))
+    when c.key_id is null or c.refusal = 'unknown' then private.refusal('key_unknown', 401,
+      'The API key is not known.', jsonb_strip_nulls(jsonb_build_object('key_id', c.key_id)))
     when c.refusal = 'revoked' then private.refusal('key_revoked', 401, 'The API key was revoked.')
     when c.refusal = 'expired' then private.refusal('key_expired', 401, 'The API key has expired.')
     when c.refusal = 'agent_inactive' then private.refusal('agent_inactive', 403, 'The agent is switched off.')
@@ -668,9 +710,10 @@ language plpgsql volatile security invoker set search_path = ''
 as $$
 declare
   -- Always in this order, so that two admissions never wait for each other in a circle.
-  names text[] := '{key,session,address}';
+  names text[] := array['key', 'session', 'address'];
   buckets text[] := array['key:' || c.limit_group, 'session:' || c.agent_id || ':' || session_id, 'address:' || c.agent_id || ':' || address_hash];
-  capacities integer[] := array[c.requests_per_minute, (settings ->> 'sessionRequestsPerMinute')::integer, (settings ->> 'addressRequestsPerMinute')::integer];
+  capacities integer[] := array[c.requests_per_minute, (settings ->> 'sessionRequestsPerMinute')::integer,
+    (settings ->> 'addressRequestsPerMinute')::integer];
   states jsonb := '[]'::jsonb;
   s jsonb;
 begin
@@ -686,7 +729,8 @@ begin
   end loop;
   return jsonb_build_object('limits', states);
 end $$;
-comment on function private.spend_limits is 'Spends one request of the key, the session and the address, or answers the refusal of the first that is full.';
+comment on function private.spend_limits is
+  'Spends one request of the key, the session and the address, or answers the refusal of the first that is full.';
 revoke execute on function private.spend_limits from public, anon, authenticated;
 grant execute on function private.spend_limits to service_role;
 
@@ -710,7 +754,8 @@ begin
       set reserved_messages = u.reserved_messages + 1, reserved_tokens = u.reserved_tokens + excluded.reserved_tokens,
         reserved_cost = u.reserved_cost + excluded.reserved_cost,
         message_limit = excluded.message_limit, token_limit = excluded.token_limit, cost_limit = excluded.cost_limit
-      where (u.messages + u.reserved_messages + 1 > excluded.message_limit or u.tokens + u.reserved_tokens + excluded.reserved_tokens > excluded.token_limit
+      where (u.messages + u.reserved_messages + 1 > excluded.message_limit
+        or u.tokens + u.reserved_tokens + excluded.reserved_tokens > excluded.token_limit
         or u.cost + u.reserved_cost + excluded.reserved_cost > excluded.cost_limit) is not true
     returning u.scope
   )
@@ -723,18 +768,21 @@ begin
   return coalesce(private.budget_refusal(c, missing, month, token_estimate, cost_estimate),
     private.refusal('quota_exceeded', 429, 'The monthly budget is used up.', jsonb_build_object('rule', missing[1])));
 end $$;
-comment on function private.reserve is 'Reserves one message with its estimated tokens and cost in the budgets of agent, key and plan, or answers which refuses. The caller undoes a part.';
+comment on function private.reserve is
+  'Reserves one message with its estimated tokens and cost in the budgets of agent, key and plan, or answers which refuses. The caller undoes a part.';
 revoke execute on function private.reserve from public, anon, authenticated;
 grant execute on function private.reserve to service_role;
 
-create function private.budget_refusal(c private.caller, scopes text[], month date, token_estimate bigint, cost_estimate numeric) returns jsonb
+create function private.budget_refusal(c private.caller, scopes text[], month date, token_estimate bigint, cost_estimate numeric)
+  returns jsonb
 language plpgsql stable security invoker set search_path = ''
 as $$
 declare
   b record;
 begin
   select x.name || '.' || y.name as rule, y.capacity, y.used, y.held into b
-  from (values ('owner', c.owner_id, 'plan', 1), ('agent', c.agent_id, 'agent', 2), ('key', c.limit_group, 'key', 3)) x (scope, subject_id, name, place)
+  from (values ('owner', c.owner_id, 'plan', 1), ('agent', c.agent_id, 'agent', 2),
+    ('key', c.limit_group, 'key', 3)) x (scope, subject_id, name, place)
   left join public.usage_counters u on u.scope = x.scope and u.subject_id = x.subject_id and u.period = month
   cross join lateral (values
     ('messages', case x.scope when 'owner' then c.plan_messages when 'agent' then c.agent_messages else c.monthly_messages end::numeric,
@@ -785,14 +833,16 @@ begin
   end if;
   select t.id into running from public.turns t where t.conversation_id = conversation and t.settled_at is null;
   if found and not private.settle_abandoned(running, now()) then
-    refused := private.refusal('turn_in_progress', 409, 'The session is still being answered.', jsonb_build_object('retry_after', 1, 'turn_id', running));
+    refused := private.refusal('turn_in_progress', 409,
+      'The session is still being answered.', jsonb_build_object('retry_after', 1, 'turn_id', running));
   -- A turn has one question and mostly one answer: count only where it can matter.
   elsif messages_before >= max_turns
     and (select count(*) >= max_turns from public.messages m where m.conversation_id = conversation and m.role = 'user') then
     refused := private.refusal('session_full', 409, 'The session has reached ' || max_turns || ' turns; reset it or start another.');
   end if;
 end $$;
-comment on function private.hold_session is 'Opens or continues the conversation of a session and locks it, or answers why it takes no turn now: one at a time, and not too many.';
+comment on function private.hold_session is
+  'Opens or continues the conversation of a session and locks it, or answers why it takes no turn now: one at a time, and not too many.';
 revoke execute on function private.hold_session from public, anon, authenticated;
 grant execute on function private.hold_session to service_role;
 
@@ -811,8 +861,8 @@ comment on function private.forget_session is 'Empties a deleted conversation wh
 revoke execute on function private.forget_session from public, anon, authenticated;
 grant execute on function private.forget_session to service_role;
 
-create function private.open_turn(c private.caller, conversation_id uuid, message text, message_tokens integer, month date, token_estimate bigint,
-  cost_estimate numeric) returns jsonb
+create function private.open_turn(c private.caller, conversation_id uuid, message text, message_tokens integer, month date,
+  token_estimate bigint, cost_estimate numeric) returns jsonb
 language plpgsql volatile security invoker set search_path = ''
 as $$
 declare
@@ -837,9 +887,11 @@ create function private.agent_settings(agent_id uuid) returns jsonb
 language plpgsql stable security invoker set search_path = ''
 as $$
 begin
-  return (select jsonb_build_object('id', a.id, 'owner_id', a.owner_id, 'name', a.name, 'role', a.role, 'instructions', a.instructions, 'model', a.model,
+  return (select jsonb_build_object('id', a.id, 'owner_id', a.owner_id, 'name', a.name, 'role', a.role,
+    'instructions', a.instructions, 'model', a.model,
       'temperature', a.temperature, 'max_tokens', a.max_tokens, 'top_p', a.top_p, 'language', a.language, 'rag_enabled', a.rag_enabled,
-      'match_count', a.match_count, 'match_threshold', a.match_threshold, 'embedding_model', a.embedding_model, 'config', a.config, 'fallback_models', a.fallback_models,
+      'match_count', a.match_count, 'match_threshold', a.match_threshold, 'embedding_model', a.embedding_model, 'config', a.config,
+        'fallback_models', a.fallback_models,
       'has_knowledge', exists (select from public.agent_knowledge k where k.agent_id = a.id and k.chunks > 0))
     from public.agents a where a.id = agent_settings.agent_id);
 end $$;
@@ -893,11 +945,13 @@ begin
   return private.open_turn(c, held.conversation, message, message_tokens, month, estimate, cost) || spent || (memory - 'tokens')
     || jsonb_build_object('session_id', session_id);
 end $$;
-comment on function private.take_turn is 'Spends, reserves and stores what a turn needs, or answers the refusal of the first rule that says no; the caller undoes what was done before it.';
+comment on function private.take_turn is
+  'Spends, reserves and stores what a turn needs, or answers the refusal of the first rule that says no; the caller undoes what was done before it.';
 revoke execute on function private.take_turn from public, anon, authenticated;
 grant execute on function private.take_turn to service_role;
 
-create function public.admit_turn(key_hash text, message text, message_tokens integer, session_id text default null, visitor_id text default null,
+create function public.admit_turn(key_hash text, message text, message_tokens integer, session_id text default null,
+  visitor_id text default null,
   origin text default null, address_hash text default null, metadata jsonb default '{}', language text default null)
 returns jsonb
 language plpgsql volatile security invoker set search_path = '' set enable_seqscan = off
@@ -938,7 +992,8 @@ begin
   return taken || jsonb_build_object('agent', private.agent_settings(c.agent_id), 'api_key_id', c.key_id, 'facts', facts,
     'prompt', private.agent_prompt(c.agent_id, c.prompt_version_id, c.instructions = '', c.agent_language, admit_turn.language, facts));
 end $$;
-comment on function public.admit_turn is 'Everything before the model is called: key, limits, quotas, reservation, conversation and message, all or nothing, and back comes what the model needs. Denied: the code, and no counter moved.';
+comment on function public.admit_turn is
+  'Everything before the model is called: key, limits, quotas, reservation, conversation and message, all or nothing, and back comes what the model needs. Denied: the code, and no counter moved.';
 revoke execute on function public.admit_turn from public, anon, authenticated;
 grant execute on function public.admit_turn to service_role;
 
@@ -972,7 +1027,8 @@ begin
     when private.setting('killSwitch') = 'true' then '{"stop": true, "reason": "kill_switch"}'
     else '{"stop": false, "reason": null}' end::jsonb;
 end $$;
-comment on function public.append_deltas is 'Keeps what an answer said since the last call, and what it used so far, extends the turn''s lease by 60 s, and says whether to stop. The same `seq` again changes nothing.';
+comment on function public.append_deltas is
+  'Keeps what an answer said since the last call, and what it used so far, extends the turn''s lease by 60 s, and says whether to stop. The same `seq` again changes nothing.';
 revoke execute on function public.append_deltas from public, anon, authenticated;
 grant execute on function public.append_deltas to service_role;
 
@@ -1003,8 +1059,8 @@ comment on function private.bill_turn is 'Moves a turn''s reservation into the c
 revoke execute on function private.bill_turn from public, anon, authenticated;
 grant execute on function private.bill_turn to service_role;
 
-create function private.store_answer(t public.turns, outcome text, answer text, citations jsonb, provider text, model text, output_tokens integer,
-  response_time_ms integer, finish_reason text) returns void
+create function private.store_answer(t public.turns, outcome text, answer text, citations jsonb, provider text, model text,
+  output_tokens integer, response_time_ms integer, finish_reason text) returns void
 language plpgsql volatile security invoker set search_path = ''
 as $$
 begin
@@ -1026,7 +1082,8 @@ begin
     update public.conversations v set message_count = greatest(0, v.message_count - 1) where v.id = t.conversation_id;
   end if;
 end $$;
-comment on function private.store_answer is 'Writes the answer of a turn beside its question, or removes the question of a turn that failed before its first word; the caller holds the conversation.';
+comment on function private.store_answer is
+  'Writes the answer of a turn beside its question, or removes the question of a turn that failed before its first word; the caller holds the conversation.';
 revoke execute on function private.store_answer from public, anon, authenticated;
 grant execute on function private.store_answer to service_role;
 
@@ -1049,7 +1106,8 @@ comment on function private.hold_turn is 'A turn, locked with its conversation.'
 revoke execute on function private.hold_turn from public, anon, authenticated;
 grant execute on function private.hold_turn to service_role;
 
-create function public.settle_turn(turn_id uuid, outcome text, provider text, model text, answer text default '', citations jsonb default '[]',
+create function public.settle_turn(turn_id uuid, outcome text, provider text, model text, answer text default '',
+  citations jsonb default '[]',
   input_tokens integer default 0, output_tokens integer default 0, finish_reason text default null, response_time_ms integer default null,
   first_token_ms integer default null, attempts jsonb default '[]', error_code text default null, retrieved jsonb default '[]')
 returns jsonb
@@ -1081,7 +1139,8 @@ begin
         'output_tokens', x.output_tokens, 'total_tokens', x.input_tokens::bigint + x.output_tokens))
     from public.turns x left join public.messages m on m.id = x.message_id where x.id = t.id);
 end $$;
-comment on function public.settle_turn is 'Ends a turn once: answer, citations, ledger and counters in one transaction. A second settlement changes nothing and answers `duplicate`.';
+comment on function public.settle_turn is
+  'Ends a turn once: answer, citations, ledger and counters in one transaction. A second settlement changes nothing and answers `duplicate`.';
 revoke execute on function public.settle_turn from public, anon, authenticated;
 grant execute on function public.settle_turn to service_role;
 
@@ -1126,7 +1185,8 @@ begin
     t.retrieved);
   return true;
 end $$;
-comment on function private.settle_abandoned is 'Settles a turn whose worker died, from its stored deltas; false when its lease still runs or another settles it.';
+comment on function private.settle_abandoned is
+  'Settles a turn whose worker died, from its stored deltas; false when its lease still runs or another settles it.';
 revoke execute on function private.settle_abandoned from public, anon, authenticated;
 grant execute on function private.settle_abandoned to service_role;
 
@@ -1168,7 +1228,8 @@ as $$
   ), closed as (update public.conversations c set status = 'closed', closed_at = as_of from idle where c.id = idle.id returning 1)
   select count(*)::integer from closed
 $$;
-comment on function private.close_idle_conversations is 'Closes conversations without a message for conversationIdleMinutes; the next message opens them again.';
+comment on function private.close_idle_conversations is
+  'Closes conversations without a message for conversationIdleMinutes; the next message opens them again.';
 revoke execute on function private.close_idle_conversations from public, anon, authenticated;
 grant execute on function private.close_idle_conversations to service_role;
 
@@ -1212,13 +1273,15 @@ begin
   end if;
   perform set_config('app.erasing', 'on', true);
   delete from public.agents a where a.id = agent
-    and not exists (select from public.document_chunks c where c.agent_id = agent) and not exists (select from public.documents d where d.agent_id = agent)
+    and not exists (select from public.document_chunks c where c.agent_id = agent)
+      and not exists (select from public.documents d where d.agent_id = agent)
     and not exists (select from public.conversations v where v.agent_id = agent);
   get diagnostics removed = row_count;
   perform set_config('app.erasing', 'off', true);
   return removed;
 end $$;
-comment on function private.erase_agents is 'Erases one hidden agent, a bounded batch a call; returns 1 when the last of it went. The ledger and the counters stay with the owner.';
+comment on function private.erase_agents is
+  'Erases one hidden agent, a bounded batch a call; returns 1 when the last of it went. The ledger and the counters stay with the owner.';
 revoke execute on function private.erase_agents from public, anon, authenticated;
 grant execute on function private.erase_agents to service_role;
 
