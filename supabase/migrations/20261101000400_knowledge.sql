@@ -603,8 +603,8 @@ grant execute on function private.insert_document to service_role;
 
 create function public.begin_document(agent_id uuid, title text, mime_type text, content_hash text, size_bytes bigint, embedding_model text,
   source text default null, category text default null, language text default null, metadata jsonb default '{}',
-  file_base64 text default null,
-  file_path text default null, api_key_id uuid default null, created_by uuid default null, lease_seconds integer default 60)
+  file_base64 text default null, file_path text default null, api_key_id uuid default null, created_by uuid default null,
+  lease_seconds integer default 60)
 returns jsonb
 language plpgsql volatile security invoker set search_path = '' set enable_seqscan = off
 as $$

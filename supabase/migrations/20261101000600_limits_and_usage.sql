@@ -951,8 +951,8 @@ revoke execute on function private.take_turn from public, anon, authenticated;
 grant execute on function private.take_turn to service_role;
 
 create function public.admit_turn(key_hash text, message text, message_tokens integer, session_id text default null,
-  visitor_id text default null,
-  origin text default null, address_hash text default null, metadata jsonb default '{}', language text default null)
+  visitor_id text default null, origin text default null, address_hash text default null, metadata jsonb default '{}',
+  language text default null)
 returns jsonb
 language plpgsql volatile security invoker set search_path = '' set enable_seqscan = off
 as $$
@@ -1107,9 +1107,9 @@ revoke execute on function private.hold_turn from public, anon, authenticated;
 grant execute on function private.hold_turn to service_role;
 
 create function public.settle_turn(turn_id uuid, outcome text, provider text, model text, answer text default '',
-  citations jsonb default '[]',
-  input_tokens integer default 0, output_tokens integer default 0, finish_reason text default null, response_time_ms integer default null,
-  first_token_ms integer default null, attempts jsonb default '[]', error_code text default null, retrieved jsonb default '[]')
+  citations jsonb default '[]', input_tokens integer default 0, output_tokens integer default 0, finish_reason text default null,
+  response_time_ms integer default null, first_token_ms integer default null, attempts jsonb default '[]', error_code text default null,
+  retrieved jsonb default '[]')
 returns jsonb
 language plpgsql volatile security invoker set search_path = '' set enable_seqscan = off
 as $$

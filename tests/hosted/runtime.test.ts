@@ -43,7 +43,7 @@ Deno.test(`every function is imported and answers on Deno ${version}`, async () 
   const made = Object.entries(calls).flatMap(([name, { body }]) => {
     const url = `http://localhost/${name}`;
     return [
-      { name, url, headers: { authorization: "Bearer nobody" } },
+      { name, url, headers: { authorization: "Basic bm9ib2R5" } },
       { name, url, headers: credential, body: JSON.stringify(body) },
     ];
   });
