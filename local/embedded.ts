@@ -83,7 +83,9 @@ class Turns {
     const { exitCode } = Deno;
     if (performance.now() - this.#upkept > upkeepInterval) {
       // What it could not do now it does the next time; nobody's statement is to fail for it.
-      await this.#upkeep().catch(() => {});
+      await this.#upkeep().catch((error) =>
+        console.error(`Cannot checkpoint the database: ${error.message}`)
+      );
       this.#upkept = performance.now();
     }
     return () => {
