@@ -147,7 +147,7 @@ create trigger provider_health_updated_at before update on public.provider_healt
 insert into private.partitioned_tables (name) values ('usage_logs');
 select private.ensure_partitions('usage_logs');
 
--- The vendors' public price lists at the time of this migration; admins add a row when one changes.
+-- Starting values, to be compared with the vendors' lists; admins add a row when one changes.
 insert into public.model_prices (provider, model, valid_from, input_per_million, output_per_million, currency) values
   ('local', '*', '2020-01-01', 0, 0, 'USD'),
   ('mistral', 'mistral-large-latest', '2020-01-01', 0.5, 1.5, 'USD'),
