@@ -24,6 +24,23 @@ const jwks = json(z.union([
   z.array(z.looseObject({ kty: z.string() })).transform((keys) => ({ keys })),
 ]));
 
+const masterKey = z.object({
+  // It stands between the dots of an envelope.
+  id: z.string().regex(/^[\w-]{1,32}$/, "must be 1 to 32 letters, digits, - or _"),
+  key: z.base64("must be 32 bytes in base64")
+    .transform((text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0)))
+    .refine(({ byteLength }) => byteLength === 32, "must be 32 bytes in base64"),
+});
+const masterKeys = json(
+  z.array(masterKey).min(1, "is empty").max(20, "has more than 20 keys")
+    .refine((keys) => isDistinct(keys.map(({ id }) => id)), "has an id twice")
+    .refine((keys) => isDistinct(keys.map(({ key }) => String(key))), "has a key twice"),
+);
+
+function isDistinct(values: string[]): boolean {
+  return new Set(values).size === values.length;
+}
+
 /** The one list of environment variables; `.env.example` documents exactly these. */
 export const Environment = z.object({
   SUPABASE_URL: baseUrl,
@@ -34,6 +51,10 @@ export const Environment = z.object({
   MISTRAL_BASE_URL: baseUrl.optional(),
   OPENAI_API_KEY: optional,
   OPENAI_BASE_URL: baseUrl.optional(),
+  ANTHROPIC_API_KEY: optional,
+  ANTHROPIC_BASE_URL: baseUrl.optional(),
+  VANCHIN_BASE_URL: baseUrl.optional(),
+  PROVIDER_KEY_SECRETS: masterKeys.optional(),
   EMBEDDING_MODEL: z.string().trim().min(1).default("local"),
 });
 
