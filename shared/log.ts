@@ -39,7 +39,15 @@ export function describe(error: unknown, depth = 0): Record<string, unknown> {
 
 // Messages of our own errors and of programming errors hold no caller's data. A SyntaxError quotes the text it could
 // not parse, and a provider's error may quote the prompt: of those the name and the stack have to do.
-const plain = new Set(["Problem", "DatabaseError", "Error", "TypeError", "RangeError", "ReferenceError"]);
+const plain = new Set([
+  "Problem",
+  "DatabaseError",
+  "RefusedAddress",
+  "Error",
+  "TypeError",
+  "RangeError",
+  "ReferenceError",
+]);
 const secrets = /\b(?:ak_|sb_secret_|sb_publishable_|whsec_|sk_|eyJ)[\w.-]{6,}|Bearer\s+\S+/g;
 
 function safeMessage(error: Error): string | undefined {
