@@ -1,8 +1,9 @@
 import { createProjectClient } from "./database.ts";
 import { type Env, readEnv } from "./env.ts";
 import { createLog, type Log } from "./log.ts";
-import type { resolveModel } from "./models.ts";
+import type { ResolvedModel } from "./models.ts";
 import { background } from "./platform.ts";
+import type { SealedProviderKey } from "./provider-key.ts";
 import { createRpc, createUserRpc, type Rpc, type UserRpc } from "./rpc.ts";
 import { createStorage, type Storage } from "./storage.ts";
 
@@ -24,8 +25,8 @@ export interface Deps {
     texts: string[],
     options: { purpose: EmbeddingPurpose; signal?: AbortSignal },
   ): Promise<string[]>;
-  /** The model an agent names, ready to stream. */
-  resolveModel(name: string): Promise<Awaited<ReturnType<typeof resolveModel>>>;
+  /** The model an agent names, ready to stream; by the agent's own provider key where that is one of its provider. */
+  resolveModel(name: string, providerKey?: SealedProviderKey | null): Promise<ResolvedModel>;
   now(): Date;
   /** Lets work outlive the response. */
   background(work: Promise<unknown>): void;
@@ -54,7 +55,8 @@ export function createDeps(env: Env | (() => Env) = () => readEnv()): Deps {
     // Imported on first use: the model packages are slow to load, and most functions embed nothing.
     embed: async (model, texts, options) =>
       (await import("./embeddings.ts")).embed(model, texts, { env: read(), ...options }),
-    resolveModel: async (name) => (await import("./models.ts")).resolveModel(name, read()),
+    resolveModel: async (name, providerKey) =>
+      (await import("./models.ts")).resolveModel(name, read(), { providerKey }),
     now: () => new Date(),
     background: (work) => background(work, log),
   };
