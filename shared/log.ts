@@ -25,7 +25,7 @@ export function createLog(
 /** An error as it may be logged: name, code, stack frames and causes; texts that can hold a caller's data are cut. */
 export function describe(error: unknown, depth = 0): Record<string, unknown> {
   if (!(error instanceof Error)) return { name: typeof error };
-  const { code, status, sqlstate } = error as { code?: unknown; status?: unknown; sqlstate?: unknown };
+  const { code, sqlstate, statusCode, status = statusCode } = error as unknown as Record<string, unknown>;
   return {
     name: error.name,
     ...(typeof code === "string" || typeof code === "number" ? { code } : {}),
@@ -43,6 +43,7 @@ const plain = new Set([
   "Problem",
   "DatabaseError",
   "RefusedAddress",
+  "ProviderError",
   "Error",
   "TypeError",
   "RangeError",

@@ -3,6 +3,7 @@ import type { Env } from "./env.ts";
 import { problem } from "./errors.ts";
 import { createGuardedFetch } from "./outbound.ts";
 import { openProviderKey, type SealedProviderKey } from "./provider-key.ts";
+import { wireModel } from "./wire-model.ts";
 
 /** A model that is ready to stream, and what the ledger calls it. */
 export interface ResolvedModel {
@@ -136,17 +137,11 @@ function textOf(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? value : null;
 }
 
-/** Each package is imported by the first turn that needs it: they are slow to load. */
-async function open({ provider, modelId, ...settings }: Connection): Promise<LanguageModelV4> {
-  switch (provider) {
-    case "mistral":
-      return (await import("@ai-sdk/mistral")).createMistral(settings)(modelId);
-    case "anthropic":
-      return (await import("@ai-sdk/anthropic")).createAnthropic(settings)(modelId);
-    default: {
-      const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible");
-      // Without `includeUsage` such a server does not say what a stream has used.
-      return createOpenAICompatible({ name: provider, includeUsage: true, ...settings })(modelId);
-    }
+async function open({ provider, ...connection }: Connection): Promise<LanguageModelV4> {
+  if (provider !== "anthropic") {
+    return wireModel({ provider, dialect: provider === "mistral" ? "mistral" : "openai", ...connection });
   }
+  const { modelId, ...settings } = connection;
+  // Imported by the first turn that needs it: it is slow to load.
+  return (await import("@ai-sdk/anthropic")).createAnthropic(settings)(modelId);
 }
