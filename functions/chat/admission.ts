@@ -8,6 +8,7 @@ import type { Admission } from "../../shared/results.ts";
 import { countTokens } from "../../shared/tokens.ts";
 import { denial, reportDenial } from "./denial.ts";
 import { CHAT_BYTES, ChatRequest } from "./schema.ts";
+import type { Wishes } from "./wishes.ts";
 
 /** A turn that was let in, with all that the model needs. */
 export type Admitted = Extract<Admission, { admitted: true }>;
@@ -18,6 +19,8 @@ export interface Turn {
   question: string;
   /** The question's language, when it can be told. */
   language: string | null;
+  /** What the client asks of the model. */
+  wishes: Wishes;
   /** When the request came, on the clock of `performance.now()`. */
   startedAt: number;
 }
@@ -55,7 +58,7 @@ export async function admit(
     throw denial(admission, deps.now());
   }
   return {
-    turn: { admission, question: body.message, language, startedAt },
+    turn: { admission, question: body.message, language, wishes: {}, startedAt },
     isStream: body.stream ?? accepts(request, "text/event-stream"),
   };
 }

@@ -5,10 +5,11 @@ import type { Match } from "../../shared/results.ts";
 import type { Turn } from "./admission.ts";
 import { type Citation, CitedText, type Filtered } from "./citations.ts";
 import type { Meter } from "./meter.ts";
-import { type ModelEnd, readModel, type TokenCount } from "./model-stream.ts";
+import { type ModelEnd, readModel, type TokenCount, type ToolCall } from "./model-stream.ts";
 import { buildPrompt } from "./prompt.ts";
 import { retrieve } from "./retrieval.ts";
 import { turnSettings } from "./settings.ts";
+import { callOptions, mayCall } from "./wishes.ts";
 
 /** How answering ended: with the whole answer, by a fault, or because nobody waits for it any more. */
 export type AnswerEnd =
@@ -20,6 +21,8 @@ export type AnswerEnd =
 export interface Answer {
   text: string;
   citations: Citation[];
+  /** The client's tools that the model wants called before it goes on. */
+  toolCalls: ToolCall[];
   retrieved: Match[];
   usage: TokenCount;
   /** Milliseconds from the request to the model's first token; null when there was none. */
@@ -34,13 +37,14 @@ export interface AnswerOptions {
   signal: AbortSignal;
   say(text: string): void;
   cite(citation: Citation): void;
+  call(tool: ToolCall): void;
 }
 
 /** Retrieves, prompts and streams the answer of one turn. Never throws: every end is a value. */
 export async function answer(
   turn: Turn,
   deps: Pick<Deps, "rpc" | "embed" | "log">,
-  { model, meter, signal, say, cite }: AnswerOptions,
+  { model, meter, signal, say, cite, call }: AnswerOptions,
 ): Promise<Answer> {
   const { agent } = turn.admission;
   const result = nothing({ kind: "aborted" });
@@ -58,9 +62,7 @@ export async function answer(
     };
     const end = await readModel(model, {
       prompt: prompt.messages,
-      maxOutputTokens: agent.max_tokens,
-      temperature: agent.temperature,
-      topP: agent.top_p,
+      ...callOptions(agent, turn.wishes),
     }, {
       signal,
       timeouts: settings.timeouts,
@@ -69,10 +71,17 @@ export async function answer(
         meter.receive(text);
         pass(cited.push(text));
       },
+      onToolInput: (text) => meter.receive(text),
+      onToolCall: (tool) => {
+        if (!mayCall(turn.wishes, result.toolCalls)) return;
+        result.firstTokenMs ??= Math.round(performance.now() - turn.startedAt);
+        result.toolCalls.push(tool);
+        call(tool);
+      },
     });
     pass(cited.end());
     result.usage = meter.bill(end);
-    result.end = endOf(end, result.text);
+    result.end = endOf(end, result);
   } catch (error) {
     if (!signal.aborted) result.end = { kind: "failed", problem: toProblem(error) };
   }
@@ -81,16 +90,17 @@ export async function answer(
 
 /** An answer of which nothing came. */
 export function nothing(end: AnswerEnd): Answer {
-  return { text: "", citations: [], retrieved: [], usage: { input: 0, output: 0 }, firstTokenMs: null, end };
+  const usage = { input: 0, output: 0 };
+  return { text: "", citations: [], toolCalls: [], retrieved: [], usage, firstTokenMs: null, end };
 }
 
-function endOf(end: ModelEnd, text: string): AnswerEnd {
+function endOf(end: ModelEnd, { text, toolCalls }: Answer): AnswerEnd {
   if (end.kind === "aborted") return end;
   if (end.kind === "failed") {
     const detail = end.code === "provider_timeout" ? "the model was silent for too long" : "the model failed";
     return { kind: "failed", problem: problem(end.code, `Cannot answer: ${detail}`, { cause: end.cause }) };
   }
-  if (text.trim() === "") {
+  if (text.trim() === "" && toolCalls.length === 0) {
     return { kind: "failed", problem: problem("provider_failed", "Cannot answer: the model said nothing") };
   }
   return { kind: "finished", finishReason: end.finishReason };

@@ -35,7 +35,7 @@ async function whole({ turn, model, headers, request }: Exchange, deps: ChatDeps
   const leave = () => controller.abort();
   request.signal.addEventListener("abort", leave, { once: true });
   if (request.signal.aborted) leave();
-  const listener = { delta: () => {}, citation: () => {} };
+  const listener = { delta: () => {}, citation: () => {}, toolCall: () => {} };
   const running = runTurn(turn, deps, { model, controller, listener });
   deps.background(running);
   const end = await running;
@@ -82,6 +82,8 @@ function stream({ turn, model, headers, request, context }: Exchange, deps: Chat
     const listener = {
       delta: (text: string) => events.send("delta", { text }),
       citation: (citation: Citation) => events.send("citation", citation),
+      // No client of this protocol brings tools.
+      toolCall: () => {},
     };
     try {
       report(await runTurn(turn, deps, { model, controller, listener }));

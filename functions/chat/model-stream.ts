@@ -13,6 +13,13 @@ export interface TokenCount {
   output: number;
 }
 
+/** A tool that the model wants called; `arguments` is JSON, as the model wrote it. */
+export interface ToolCall {
+  id: string;
+  name: string;
+  arguments: string;
+}
+
 /** How a model's answer ended. `opened` tells whether the provider had begun to answer. */
 export type ModelEnd =
   | { kind: "finished"; opened: true; finishReason: string; usage: TokenCount | null }
@@ -26,6 +33,10 @@ export interface ReadOptions {
   timeouts: Timeouts;
   /** Receives the text as it comes: never empty, no NUL, no half of a surrogate pair. */
   onText(text: string): void;
+  /** Receives the pieces of a tool's arguments as they come: output, too, though nothing that is said. */
+  onToolInput(text: string): void;
+  /** Receives a tool to call, once its arguments are whole. */
+  onToolCall(call: ToolCall): void;
 }
 
 /**
@@ -35,7 +46,7 @@ export interface ReadOptions {
 export async function readModel(
   model: LanguageModelV4,
   call: LanguageModelV4CallOptions,
-  { signal, timeouts, onText }: ReadOptions,
+  { signal, timeouts, ...sink }: ReadOptions,
 ): Promise<ModelEnd> {
   const upstream = new AbortController();
   const leave = () => upstream.abort(signal.reason);
@@ -50,9 +61,9 @@ export async function readModel(
   try {
     const stream = await openStream(model, call, upstream.signal);
     opened = true;
-    return await readParts(stream, upstream.signal, (text) => {
-      deadline.extend(timeouts.betweenTokensMs);
-      if (text !== "") onText(text);
+    return await readParts(stream, upstream.signal, {
+      ...sink,
+      onSign: () => deadline.extend(timeouts.betweenTokensMs),
     });
   } catch (cause) {
     if (stalled) return { kind: "failed", opened, code: "provider_timeout", cause };
@@ -81,10 +92,13 @@ async function openStream(model: LanguageModelV4, call: LanguageModelV4CallOptio
   }
 }
 
+/** Where the parts go; `onSign` is told that the model is at work. */
+type Sink = Pick<ReadOptions, "onText" | "onToolInput" | "onToolCall"> & { onSign(): void };
+
 async function readParts(
   stream: ReadableStream<LanguageModelV4StreamPart>,
   signal: AbortSignal,
-  onText: (text: string) => void,
+  { onSign, onText, onToolInput, onToolCall }: Sink,
 ): Promise<ModelEnd> {
   const reader = stream.getReader();
   // Ends a pending read of a model that does not heed its signal; what cancel reports, the read reports too.
@@ -95,13 +109,26 @@ async function readParts(
     signal.throwIfAborted();
     if (done) throw new Error("The model's stream ended without a finish");
     switch (part.type) {
-      case "text-delta":
-        onText(clean.take(part.delta));
+      case "text-delta": {
+        onSign();
+        const text = clean.take(part.delta);
+        if (text !== "") onText(text);
         break;
+      }
       case "reasoning-delta":
-        // Not part of the answer, but the model is at work.
-        onText("");
+      case "tool-input-start":
+        onSign();
         break;
+      case "tool-input-delta":
+        onSign();
+        onToolInput(part.delta);
+        break;
+      case "tool-call": {
+        onSign();
+        const { toolCallId: id, toolName: name, input } = part;
+        onToolCall({ id: storable(id), name: storable(name), arguments: storable(input) });
+        break;
+      }
       case "error":
         throw part.error;
       case "finish": {
@@ -131,6 +158,10 @@ class StorableText {
       this.#half = text.slice(-1);
       text = text.slice(0, -1);
     }
-    return text.replaceAll("\0", "").toWellFormed();
+    return storable(text);
   }
+}
+
+function storable(text: string): string {
+  return text.replaceAll("\0", "").toWellFormed();
 }

@@ -1,11 +1,13 @@
 import type { Deps } from "../../shared/deps.ts";
 import { type Problem, problem } from "../../shared/errors.ts";
 import { type ResolvedModel, splitModel } from "../../shared/models.ts";
+import type { Match } from "../../shared/results.ts";
 import type { Turn } from "./admission.ts";
 import { type Answer, answer, nothing } from "./answer.ts";
 import type { Citation } from "./citations.ts";
 import { type StopReason, TurnLease } from "./lease.ts";
 import { Meter } from "./meter.ts";
+import type { ToolCall } from "./model-stream.ts";
 import { settle, type SettlementRequest } from "./settlement.ts";
 
 /** Tokens of a turn, as the HTTP contract shows them. */
@@ -19,6 +21,7 @@ export interface Usage {
 export interface TurnListener {
   delta(text: string): void;
   citation(citation: Citation): void;
+  toolCall(call: ToolCall): void;
 }
 
 /** What a turn came to. `problem` is null when the answer is whole, or was stopped on request. */
@@ -28,6 +31,9 @@ export interface TurnEnd {
   messageId: string | null;
   answer: string;
   citations: Citation[];
+  toolCalls: ToolCall[];
+  /** What was retrieved for it, best first. */
+  retrieved: Match[];
   usage: Usage;
   finishReason: string;
   responseTimeMs: number;
@@ -71,6 +77,7 @@ export async function runTurn(turn: Turn, deps: TurnDeps, options: TurnOptions):
       listener.delta(text);
     },
     cite: (citation) => listener.citation(citation),
+    call: (tool) => listener.toolCall(tool),
   });
   lease.end();
   return await close(turn, deps, { model, answered, stopped });
@@ -140,9 +147,11 @@ async function close(turn: Turn, deps: TurnDeps, { model, answered, stopped }: C
   });
   return {
     problem: verdict.problem,
-    messageId: answered.text === "" ? null : turn.admission.message_id,
+    messageId: answered.text === "" && answered.toolCalls.length === 0 ? null : turn.admission.message_id,
     answer: answered.text,
     citations: answered.citations,
+    toolCalls: answered.toolCalls,
+    retrieved: answered.retrieved,
     usage: settled?.usage ?? { input_tokens: input, output_tokens: output, total_tokens: input + output },
     finishReason: verdict.finishReason,
     responseTimeMs,

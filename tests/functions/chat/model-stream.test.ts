@@ -1,13 +1,16 @@
 import type { LanguageModelV4, LanguageModelV4StreamPart } from "@ai-sdk/provider";
 import { assert, assertEquals } from "@std/assert";
-import { readModel } from "../../../functions/chat/model-stream.ts";
+import { readModel, type ToolCall } from "../../../functions/chat/model-stream.ts";
 
 const usage = (input: number | undefined, output: number | undefined) => ({
   inputTokens: { total: input, noCache: input, cacheRead: undefined, cacheWrite: undefined },
   outputTokens: { total: output, text: output, reasoning: undefined },
 });
 const delta = (text: string): LanguageModelV4StreamPart => ({ type: "text-delta", id: "0", delta: text });
-const finish = (unified: "stop" | "length" | "error" | "interrupted", output: number | null = 2) =>
+const finish = (
+  unified: "stop" | "length" | "tool-calls" | "error" | "interrupted",
+  output: number | null = 2,
+) =>
   ({
     type: "finish",
     finishReason: { unified, raw: unified },
@@ -49,6 +52,8 @@ async function read(
   options: { signal?: AbortSignal; first?: number; between?: number; onText?: () => void } = {},
 ) {
   let text = "";
+  let input = "";
+  const calls: ToolCall[] = [];
   const end = await readModel(model, { prompt: [] }, {
     signal: options.signal ?? new AbortController().signal,
     timeouts: { firstTokenMs: options.first ?? 5000, betweenTokensMs: options.between ?? 5000 },
@@ -57,8 +62,10 @@ async function read(
       text += piece;
       options.onText?.();
     },
+    onToolInput: (piece) => void (input += piece),
+    onToolCall: (call) => void calls.push(call),
   });
-  return { end, text };
+  return { end, text, input, calls };
 }
 
 Deno.test("a model's answer is passed on with the provider's own count", async () => {
@@ -166,6 +173,35 @@ Deno.test("the turn's signal ends the answer at once, also of a model that does 
 Deno.test("a turn that was ended before does not call the model", async () => {
   const model = { ...scripted([]), doStream: () => Promise.reject(new Error("called")) };
   assertEquals((await read(model, { signal: AbortSignal.abort() })).end, { kind: "aborted", opened: false });
+});
+
+Deno.test("a model's tool calls are passed on whole, their pieces as they come", async () => {
+  const call = (toolCallId: string, input: string) =>
+    ({ type: "tool-call", toolCallId, toolName: "weather", input }) as const;
+  const { end, text, input, calls } = await read(scripted([
+    delta("Let me see. "),
+    { type: "tool-input-start", id: "a", toolName: "weather" },
+    { type: "tool-input-delta", id: "a", delta: '{"city":' },
+    { type: "tool-input-delta", id: "a", delta: '"Lyon"}' },
+    { type: "tool-input-end", id: "a" },
+    call("a", '{"city":"Lyon"}'),
+    call("b", '{"city":"\ud83d\0"}'),
+    finish("tool-calls"),
+  ]));
+  assertEquals([text, input], ["Let me see. ", '{"city":"Lyon"}']);
+  assertEquals(calls, [
+    { id: "a", name: "weather", arguments: '{"city":"Lyon"}' },
+    { id: "b", name: "weather", arguments: '{"city":"\ufffd"}' },
+  ]);
+  assertEquals([end.kind, end.kind === "finished" && end.finishReason], ["finished", "tool-calls"]);
+});
+
+Deno.test("a model that writes a tool's arguments is at work", async () => {
+  const { end } = await read(
+    scripted([{ type: "tool-input-start", id: "a", toolName: "weather" }, null]),
+    { first: 10_000, between: 20 },
+  );
+  assertEquals(end.kind === "failed" && end.code, "provider_timeout");
 });
 
 Deno.test("text that cannot be stored is made storable, a pair cut in two is joined", async () => {
