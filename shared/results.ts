@@ -219,7 +219,11 @@ export const Admission = z.discriminatedUnion("admitted", [
     facts: z.array(z.object({ key: z.string(), value: z.string(), category: z.string() })),
     summary: z.string().nullable(),
     memory: z.array(z.object({ type: z.string(), value: z.string() })),
-    history: z.array(z.object({ role: z.string(), content: z.string() })),
+    history: z.array(z.object({
+      role: z.string(),
+      content: z.string(),
+      metadata: z.record(z.string(), z.unknown()).optional(),
+    })),
     api_key_id: z.string().nullable(),
     limits: z.array(Limit),
   }),

@@ -1,22 +1,26 @@
 import { addressHash } from "../../shared/address.ts";
-import { missing, readCredential } from "../../shared/auth.ts";
-import { readJson } from "../../shared/body.ts";
+import { type Credential, missing, readCredential } from "../../shared/auth.ts";
 import type { Deps } from "../../shared/deps.ts";
 import { problem } from "../../shared/errors.ts";
 import { detectLanguage } from "../../shared/language.ts";
 import type { Admission } from "../../shared/results.ts";
 import { countTokens } from "../../shared/tokens.ts";
+import { type Ask, questionOf } from "./ask.ts";
+import { type ConversationMessage, storedConversation } from "./conversation.ts";
 import { denial, reportDenial } from "./denial.ts";
-import { CHAT_BYTES, ChatRequest } from "./schema.ts";
 import type { Wishes } from "./wishes.ts";
 
 /** A turn that was let in, with all that the model needs. */
 export type Admitted = Extract<Admission, { admitted: true }>;
 
-/** One exchange: a question that was let in and is to be answered, whatever protocol it came by. */
+/** A question that was let in and is to be answered, whatever protocol it came by. */
 export interface Turn {
   admission: Admitted;
   question: string;
+  /** What was said up to now: the history and, last, the question with what was done for it since. */
+  conversation: ConversationMessage[];
+  /** What the client's program adds, for this turn only. */
+  notes: string | null;
   /** The question's language, when it can be told. */
   language: string | null;
   /** What the client asks of the model. */
@@ -25,46 +29,54 @@ export interface Turn {
   startedAt: number;
 }
 
-/** A turn and how its answer is to be sent. */
-export interface AdmittedRequest {
-  turn: Turn;
-  isStream: boolean;
+/** Who asks; a key's hash is looked up when the turn is admitted. */
+export type ChatCaller = Extract<Credential, { kind: "key" }>;
+
+/** Where a question came from. */
+export interface Origin {
+  request: Request;
+  caller: ChatCaller;
+  /** On the clock of `performance.now()`. */
+  startedAt: number;
 }
 
-/** Reads a `POST /chat` and admits its turn, in one call to the database; a denial throws its problem. */
+/** Admits a turn, in one call to the database; a denial throws its problem. */
 export async function admit(
-  request: Request,
+  asked: Ask,
   deps: Pick<Deps, "env" | "rpc" | "now" | "background">,
-): Promise<AdmittedRequest> {
-  const startedAt = performance.now();
-  const keyHash = await keyOf(request, deps);
-  const body = await readJson(request, ChatRequest, { maxBytes: CHAT_BYTES });
-  const language = detectLanguage(body.message);
+  { request, caller, startedAt }: Origin,
+): Promise<Turn> {
+  const { sessionId, visitorId, metadata, notes = null, wishes = {} } = asked;
+  const question = questionOf(asked.conversation);
+  const language = detectLanguage(question);
   const address = await addressHash(request, deps.env);
   // Not bound to the request's signal: a turn admitted for a client that has left must still be settled.
   const admission = await deps.rpc.admitTurn({
-    keyHash,
-    message: body.message,
-    messageTokens: countTokens(body.message),
-    sessionId: body.session_id,
-    visitorId: body.visitor_id,
+    keyHash: caller.hash,
+    message: question,
+    messageTokens: countTokens(question),
+    sessionId,
+    visitorId,
     origin: request.headers.get("origin"),
     addressHash: address,
-    metadata: body.metadata,
+    metadata,
     language,
   });
   if (!admission.admitted) {
-    deps.background(reportDenial(admission, deps, { request, address, sessionId: body.session_id }));
+    deps.background(reportDenial(admission, deps, { request, address, sessionId }));
     throw denial(admission, deps.now());
   }
-  return {
-    turn: { admission, question: body.message, language, wishes: {}, startedAt },
-    isStream: body.stream ?? accepts(request, "text/event-stream"),
-  };
+  return { admission, question, conversation: known(asked, admission), notes, language, wishes, startedAt };
 }
 
-/** The hash of the agent key; the database looks it up when it admits the turn. */
-async function keyOf(request: Request, deps: Pick<Deps, "env">): Promise<string> {
+/** With a session what is stored of it counts, and of what the client sent only the end; else all of that. */
+function known({ conversation, sessionId, unsaid = 1 }: Ask, { history }: Admitted): ConversationMessage[] {
+  if (sessionId === undefined) return conversation;
+  return [...storedConversation(history), ...conversation.slice(-unsaid)];
+}
+
+/** Who asks, without a look into the database. */
+export async function callerOf(request: Request, deps: Pick<Deps, "env">): Promise<ChatCaller> {
   const credential = await readCredential(request, deps);
   if (credential === null) throw missing(["key"]);
   if (credential.kind !== "key") {
@@ -73,10 +85,5 @@ async function keyOf(request: Request, deps: Pick<Deps, "env">): Promise<string>
       "Cannot chat with this credential: send an agent API key as Bearer or x-api-key",
     );
   }
-  return credential.hash;
-}
-
-function accepts(request: Request, type: string): boolean {
-  const accept = request.headers.get("accept") ?? "";
-  return accept.split(",").some((range) => range.split(";")[0]!.trim().toLowerCase() === type);
+  return credential;
 }

@@ -1,7 +1,8 @@
 import type { Deps } from "../../shared/deps.ts";
 import { serve } from "../../shared/http.ts";
-import { chat } from "./chat.ts";
+import { exchange } from "./exchange.ts";
 import { rate } from "./feedback.ts";
+import { native } from "./native.ts";
 import { readSession, resetSession } from "./sessions.ts";
 
 /** The routes of chat. */
@@ -9,7 +10,7 @@ export function createHandler(
   deps: Pick<Deps, "env" | "rpc" | "embed" | "resolveModel" | "log" | "background" | "now">,
 ): (request: Request) => Promise<Response> {
   return serve("chat", [
-    { method: "POST", path: "/", handle: chat(deps) },
+    { method: "POST", path: "/", handle: exchange(native, deps) },
     { method: "POST", path: "/feedback", handle: rate(deps) },
     { method: "GET", path: "/sessions/:session_id/messages", handle: readSession(deps) },
     { method: "DELETE", path: "/sessions/:session_id", handle: resetSession(deps) },

@@ -1,9 +1,9 @@
-import type { LanguageModelV4Message, LanguageModelV4Prompt } from "@ai-sdk/provider";
+import type { LanguageModelV4Prompt } from "@ai-sdk/provider";
 import type { Match } from "../../shared/results.ts";
 import { renderSources } from "../../shared/sources.ts";
 import { countTokens } from "../../shared/tokens.ts";
 import type { Admitted, Turn } from "./admission.ts";
-import { withoutMarkers } from "./markers.ts";
+import { type ConversationMessage, modelMessages, splitAtQuestion, wordsOf } from "./conversation.ts";
 import { type PromptTexts, promptTexts } from "./prompt-texts.ts";
 
 /** What is sent to the model. */
@@ -19,27 +19,32 @@ const MESSAGE_TOKENS = 4;
 const SOURCES_SHARE = 0.75;
 
 /**
- * The prompt of a turn: one system message (instructions, facts, memory, summary, sources), the history, the question. What
- * does not fit `budget` tokens is left out, sources from the worst on, history from the oldest on; instructions and
- * question are always whole.
+ * The prompt of a turn: one system message (instructions, facts, memory, summary, sources), the client's notes, the
+ * history, the question and what was done for it so far. What does not fit `budget` tokens is left out, sources from the
+ * worst on, history from the oldest on; instructions, notes and question are always whole.
  */
 export function buildPrompt(
-  { admission, question, language }: Pick<Turn, "admission" | "question" | "language">,
+  { admission, conversation, notes, language }: Pick<
+    Turn,
+    "admission" | "conversation" | "notes" | "language"
+  >,
   found: Match[],
   budget: number,
 ): Prompt {
   const texts = promptTexts(language, admission.agent.language);
   const room = new Room(budget);
   const instructions = [instructionsOf(admission, texts), texts.language].join("\n\n");
-  for (const text of [instructions, texts.sources, question]) room.spend(text);
+  const [past, asked] = splitAtQuestion(conversation);
+  const noted = notes === null ? [] : [texts.notes(notes)];
+  for (const text of [instructions, texts.sources, ...noted, ...asked.map(wordsOf)]) room.spend(text);
   const known = background(admission, texts, room);
-  const chunks = fitSources(found, room, admission.history.length > 0 ? SOURCES_SHARE : 1);
+  const chunks = fitSources(found, room, past.length > 0 ? SOURCES_SHARE : 1);
   const sources = sourcesBlock(admission, chunks, texts);
-  const history = fitHistory(admission.history, room);
   const messages: LanguageModelV4Prompt = [
     { role: "system", content: [instructions, ...known, ...sources].join("\n\n") },
-    ...history,
-    { role: "user", content: [{ type: "text", text: question }] },
+    // As a user's words: what a client sends must not have the weight of the agent's instructions.
+    ...noted.map((text) => ({ role: "user" as const, content: [{ type: "text" as const, text }] })),
+    ...modelMessages([...fitHistory(past, room), ...asked]),
   ];
   return { messages, chunks };
 }
@@ -47,11 +52,22 @@ export function buildPrompt(
 /** The tokens of a prompt as counted here, for when the provider did not say. */
 export function countPrompt(messages: LanguageModelV4Prompt): number {
   const texts = messages.map(({ content }) =>
-    typeof content === "string"
-      ? content
-      : content.map((part) => part.type === "text" ? part.text : "").join("")
+    typeof content === "string" ? content : content.map(textOf).join("")
   );
   return texts.reduce((tokens, text) => tokens + countTokens(text) + MESSAGE_TOKENS, 0);
+}
+
+function textOf(part: Exclude<LanguageModelV4Prompt[number]["content"], string>[number]): string {
+  switch (part.type) {
+    case "text":
+      return part.text;
+    case "tool-call":
+      return `${part.toolName} ${JSON.stringify(part.input)}`;
+    case "tool-result":
+      return "value" in part.output ? String(part.output.value) : "";
+    default:
+      return "";
+  }
 }
 
 /** Counts what was put into the prompt and knows what is left. */
@@ -115,16 +131,13 @@ function sourcesBlock({ agent }: Admitted, chunks: Match[], texts: PromptTexts):
   return agent.rag_enabled && agent.has_knowledge ? [texts.noSources] : [];
 }
 
-function fitHistory(history: Admitted["history"], room: Room): LanguageModelV4Message[] {
-  const kept: LanguageModelV4Message[] = [];
-  for (const { role, content } of history.toReversed()) {
-    if (role !== "user" && role !== "assistant") continue;
-    // The numbers of earlier answers name sources that are not in this prompt.
-    const text = role === "assistant" ? withoutMarkers(content) : content;
-    if (!room.fits(text)) break;
-    kept.unshift({ role, content: [{ type: "text", text }] });
+function fitHistory(past: ConversationMessage[], room: Room): ConversationMessage[] {
+  const kept: ConversationMessage[] = [];
+  for (const message of past.toReversed()) {
+    if (!room.fits(wordsOf(message))) break;
+    kept.unshift(message);
   }
   // Models expect a conversation to open with its user.
-  while (kept[0]?.role === "assistant") kept.shift();
+  while (kept.length > 0 && kept[0]!.role !== "user") kept.shift();
   return kept;
 }

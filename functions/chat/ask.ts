@@ -1,0 +1,24 @@
+import type { ConversationMessage } from "./conversation.ts";
+import type { Wishes } from "./wishes.ts";
+
+/** What a request asks of an agent, whatever protocol it came by. */
+export interface Ask {
+  /** What the client sent of the conversation, oldest first; the last user's message in it is the question. */
+  conversation: ConversationMessage[];
+  /** The session it goes on with: then what is stored of it counts, not what the client sent. Without, a new one. */
+  sessionId?: string;
+  /** How many messages at the end of `conversation` the session does not have yet; the question alone without. */
+  unsaid?: number;
+  visitorId?: string;
+  metadata?: Record<string, unknown>;
+  /** What the client's program adds, for this turn only. */
+  notes?: string;
+  wishes?: Wishes;
+  /** Whether the answer is to be told while it is made. */
+  isStream: boolean;
+}
+
+/** The question of a conversation: its last user's message. */
+export function questionOf(conversation: ConversationMessage[]): string {
+  return conversation.findLast(({ role }) => role === "user")?.content ?? "";
+}

@@ -1,0 +1,113 @@
+import type { Deps } from "../../shared/deps.ts";
+import { Problem } from "../../shared/errors.ts";
+import { type Handler, json } from "../../shared/http.ts";
+import { limitHeaders } from "../../shared/limits.ts";
+import type { ResolvedModel } from "../../shared/models.ts";
+import { admit, callerOf, type Turn } from "./admission.ts";
+import { toProblem } from "./answer.ts";
+import type { Ask } from "./ask.ts";
+import { EVENT_STREAM_HEADERS, EventStream } from "./events.ts";
+import type { Exchange, Protocol } from "./protocol.ts";
+import { failTurn, runTurn } from "./turn.ts";
+
+type ExchangeDeps = Pick<Deps, "env" | "rpc" | "embed" | "resolveModel" | "log" | "background" | "now">;
+
+/** Answers one question by a protocol: read, admit, run, write. */
+export function exchange<A extends Ask>(protocol: Protocol<A>, deps: ExchangeDeps): Handler {
+  return async (request, { requestId }) => {
+    const startedAt = performance.now();
+    const caller = await callerOf(request, deps);
+    const asked = await protocol.read(request);
+    const turn = await admit(asked, deps, { request, caller, startedAt });
+    const headers = turnHeaders(turn, deps.now());
+    const model = await modelOf(turn, deps, headers);
+    const send = asked.isStream ? stream : whole;
+    return await send({ asked, turn, model, requestId, protocol, request, headers }, deps);
+  };
+}
+
+interface Sending<A extends Ask> extends Exchange<A> {
+  protocol: Protocol<A>;
+  request: Request;
+  headers: Record<string, string>;
+}
+
+async function whole<A extends Ask>(sending: Sending<A>, deps: ExchangeDeps): Promise<Response> {
+  const { turn, model, request, headers } = sending;
+  const controller = new AbortController();
+  const leave = () => controller.abort();
+  request.signal.addEventListener("abort", leave, { once: true });
+  if (request.signal.aborted) leave();
+  const listener = { delta: () => {}, citation: () => {}, toolCall: () => {} };
+  const running = runTurn(turn, deps, { model, controller, listener });
+  deps.background(running);
+  const end = await running;
+  request.signal.removeEventListener("abort", leave);
+  if (end.problem) throw withHeaders(end.problem, headers);
+  // The client has left, so this is for the gateway's log alone.
+  if (request.signal.aborted) return new Response(null, { status: 499, headers });
+  return json(sending.protocol.whole(sending, end), 200, headers);
+}
+
+function stream<A extends Ask>(sending: Sending<A>, deps: ExchangeDeps): Response {
+  const { turn, model, request, protocol, requestId } = sending;
+  const controller = new AbortController();
+  // Both tell that the client has left, whichever comes first; the signal counts only while the stream is open, since it
+  // also aborts after a response that ended well.
+  const leave = () => controller.abort();
+  const events = new EventStream({ onCancel: leave });
+  request.signal.addEventListener("abort", leave, { once: true });
+  if (request.signal.aborted) leave();
+  const writer = protocol.write(sending, events);
+  deps.background(run());
+  return new Response(events.body, {
+    headers: { ...EVENT_STREAM_HEADERS, ...protocol.headers, ...sending.headers },
+  });
+
+  async function run(): Promise<void> {
+    try {
+      const end = await runTurn(turn, deps, { model, controller, listener: writer });
+      // The response began long ago, so the boundary cannot log this one.
+      if (end.problem && end.problem.status >= 500) {
+        deps.log.error("request_failed", end.problem, { request_id: requestId, function: "chat" });
+      }
+      writer.end(end);
+    } finally {
+      request.signal.removeEventListener("abort", leave);
+      events.close();
+    }
+  }
+}
+
+/** The agent's model; without one the turn is settled as failed before the problem is thrown. */
+async function modelOf(
+  turn: Turn,
+  deps: ExchangeDeps,
+  headers: Record<string, string>,
+): Promise<ResolvedModel> {
+  try {
+    return await deps.resolveModel(turn.admission.agent.model);
+  } catch (error) {
+    const problem = toProblem(error);
+    await failTurn(turn, deps, problem);
+    throw withHeaders(problem, headers);
+  }
+}
+
+function turnHeaders(
+  { admission: { turn_id, message_id, session_id, limits } }: Turn,
+  now: Date,
+): Record<string, string> {
+  return {
+    "x-turn-id": turn_id,
+    "x-message-id": message_id,
+    // The only way to learn it where the protocol's answers have no place for it; ids of other languages stay out.
+    ...(/^[\x21-\x7e]+$/.test(session_id) ? { "x-session-id": session_id } : {}),
+    ...limitHeaders(limits, now),
+  };
+}
+
+function withHeaders(problem: Problem, headers: Record<string, string>): Problem {
+  const { code, detail, members, cause } = problem;
+  return new Problem(code, detail, { members, cause, headers: { ...headers, ...problem.headers } });
+}

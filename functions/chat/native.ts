@@ -1,0 +1,60 @@
+import { readJson } from "../../shared/body.ts";
+import type { Ask } from "./ask.ts";
+import type { EventStream } from "./events.ts";
+import type { Exchange, Protocol, TurnWriter } from "./protocol.ts";
+import { CHAT_BYTES, ChatRequest } from "./schema.ts";
+import type { TurnEnd } from "./turn.ts";
+
+/** The protocol of `POST /chat`: one message in; JSON or numbered, named events out. */
+export const native: Protocol = { read, whole, write };
+
+async function read(request: Request): Promise<Ask> {
+  const body = await readJson(request, ChatRequest, { maxBytes: CHAT_BYTES });
+  return {
+    conversation: [{ role: "user", content: body.message }],
+    sessionId: body.session_id,
+    visitorId: body.visitor_id,
+    metadata: body.metadata,
+    isStream: body.stream ?? accepts(request, "text/event-stream"),
+  };
+}
+
+function whole({ turn, model }: Exchange, end: TurnEnd): unknown {
+  const { turn_id, message_id, session_id, conversation_id } = turn.admission;
+  return {
+    turn_id,
+    message_id,
+    session_id,
+    conversation_id,
+    answer: end.answer,
+    citations: end.citations,
+    usage: end.usage,
+    model: model.modelId,
+    provider: model.provider,
+    finish_reason: end.finishReason,
+    response_time_ms: end.responseTimeMs,
+    created_at: end.createdAt,
+  };
+}
+
+function write({ turn, model, requestId }: Exchange, events: EventStream): TurnWriter {
+  const { turn_id, message_id, session_id, conversation_id } = turn.admission;
+  const { modelId, provider } = model;
+  events.send("meta", { turn_id, message_id, session_id, conversation_id, model: modelId, provider });
+  return {
+    delta: (text) => events.send("delta", { text }),
+    citation: (citation) => events.send("citation", citation),
+    // No client of this protocol brings tools.
+    toolCall: () => {},
+    end({ problem, usage, finishReason, responseTimeMs, messageId }) {
+      events.send("usage", usage);
+      if (problem) return events.send("error", { ...problem.body(requestId), message_id: messageId });
+      events.send("done", { finish_reason: finishReason, response_time_ms: responseTimeMs });
+    },
+  };
+}
+
+function accepts(request: Request, type: string): boolean {
+  const accept = request.headers.get("accept") ?? "";
+  return accept.split(",").some((range) => range.split(";")[0]!.trim().toLowerCase() === type);
+}

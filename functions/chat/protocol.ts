@@ -1,0 +1,31 @@
+import type { ResolvedModel } from "../../shared/models.ts";
+import type { Turn } from "./admission.ts";
+import type { Ask } from "./ask.ts";
+import type { EventStream } from "./events.ts";
+import type { TurnEnd, TurnListener } from "./turn.ts";
+
+/** One exchange that was let in: what was asked, its turn, and the model that answers. */
+export interface Exchange<A extends Ask = Ask> {
+  asked: A;
+  turn: Turn;
+  model: ResolvedModel;
+  requestId: string;
+}
+
+/** Tells a turn to its client while it runs. */
+export interface TurnWriter extends TurnListener {
+  /** Tells last how the turn ended; its problem too, if it has one. */
+  end(end: TurnEnd): void;
+}
+
+/** A way to ask an agent over HTTP and to be told the answer. */
+export interface Protocol<A extends Ask = Ask> {
+  /** What a request asks; throws the problem of one that asks nothing it could be answered. */
+  read(request: Request): Promise<A>;
+  /** The JSON of an answer that is whole. */
+  whole(exchange: Exchange<A>, end: TurnEnd): unknown;
+  /** Begins to tell an answer by events. */
+  write(exchange: Exchange<A>, events: EventStream): TurnWriter;
+  /** What its event streams have in their headers besides what all have. */
+  headers?: Record<string, string>;
+}
