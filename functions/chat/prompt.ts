@@ -111,8 +111,10 @@ function background({ facts, memory, summary }: Admitted, texts: PromptTexts, ro
   ].filter((part) => part !== "");
 }
 
-function list(title: string, lines: string[], room: Room): string {
-  const kept = lines.map((line) => `- ${line}`).filter((line) => room.fits(line));
+/** A title and its items, each on one line: what is told is data, and cannot begin a section of its own. */
+function list(title: string, items: string[], room: Room): string {
+  const lines = items.map((item) => `- ${item.replaceAll(/\s+/g, " ").trim()}`);
+  const kept = lines.filter((line) => room.fits(line));
   return kept.length === 0 ? "" : [title, ...kept].join("\n");
 }
 

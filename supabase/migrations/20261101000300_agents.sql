@@ -567,7 +567,8 @@ create unique index prompt_versions_one_active_key on public.prompt_versions (pr
 create index prompt_versions_created_by_idx on public.prompt_versions (created_by);
 comment on table public.prompt_versions is
   'Every version of a prompt; at most one is active, and a content never changes. Read like its prompt, written by publish_prompt and activate_prompt.';
-comment on column public.prompt_versions.content is 'Text; {{name}} stands for the company fact of that name.';
+comment on column public.prompt_versions.content is
+  'Text; {{name}} or {{name:type}} stands for the company fact of that name, which must be there and of that type.';
 create trigger prompt_versions_updated_at before update on public.prompt_versions
   for each row execute function public.update_updated_at_column();
 
@@ -575,18 +576,25 @@ alter table public.agents add constraint agents_prompt_version_id_fkey
   foreign key (prompt_version_id) references public.prompt_versions (id) on delete set null;
 
 create function private.pin_own_prompts_only() returns trigger
-language plpgsql stable security definer set search_path = ''
+language plpgsql volatile security definer set search_path = ''
 as $$
+declare
+  pinned record;
 begin
-  if new.prompt_version_id is not null and not exists (
-    select from public.prompt_versions v join public.prompts p on p.id = v.prompt_id
-    where v.id = new.prompt_version_id and p.agent_id = new.id) then
+  if new.prompt_version_id is null then
+    return new;
+  end if;
+  select p.name, v.content into pinned from public.prompt_versions v join public.prompts p on p.id = v.prompt_id
+  where v.id = new.prompt_version_id and p.agent_id = new.id;
+  if not found then
     raise sqlstate 'PT422' using message = 'validation_failed',
       detail = 'prompt_version_id must be a version of a prompt of this agent';
   end if;
+  perform private.require_facts(new.id, pinned.name, pinned.content);
   return new;
 end $$;
-comment on function private.pin_own_prompts_only() is 'Trigger function: an agent pins none but its own prompts, since pinning another''s would show it.';
+comment on function private.pin_own_prompts_only() is
+  'Trigger function: an agent pins none but its own prompts, since pinning another''s would show it, and none whose facts it lacks.';
 revoke execute on function private.pin_own_prompts_only() from public, anon, authenticated;
 create trigger agents_pin_own_prompts before insert or update of prompt_version_id on public.agents
   for each row execute function private.pin_own_prompts_only();
@@ -604,6 +612,139 @@ end $$;
 comment on function private.require_prompt_owner(uuid) is 'Raises unless the caller may write the prompts of this agent, or (null) of the installation.';
 revoke execute on function private.require_prompt_owner(uuid) from public, anon, authenticated;
 
+-- Variables: {{name}} or {{name:type}}, a type of text, number, integer, boolean, date, email, url.
+create function private.fits_type(value text, type text) returns boolean
+language sql immutable security invoker set search_path = ''
+as $$
+  select case type
+    when 'text' then value <> ''
+    when 'number' then value ~ '^[+-]?[0-9]+([.,][0-9]+)?$'
+    when 'integer' then value ~ '^[+-]?[0-9]+$'
+    when 'boolean' then lower(value) in ('true', 'false', 'yes', 'no', 'vrai', 'faux', 'oui', 'non')
+    -- A day that its month has; nested, since only what the pattern lets through can be made a date.
+    when 'date' then case when value ~ '^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$'
+      then right(value, 2)::integer <= extract(day from make_date(left(value, 4)::integer, substr(value, 6, 2)::integer, 1)
+        + interval '1 month - 1 day') else false end
+    when 'email' then length(value) <= 320 and value ~ '^[^\s@<>(),;:"]+@[^\s@<>(),;:"]+\.[^\s@<>(),;:".]+$'
+    when 'url' then value ~* '^https?://[^\s/?#@<>"]+([/?#][^\s<>"]*)?$'
+    else false end
+$$;
+comment on function private.fits_type(text, text) is
+  'Whether a fact''s value is of a variable''s type: a number has a point or a comma, a date is YYYY-MM-DD, a url is http or https.';
+revoke execute on function private.fits_type(text, text) from public, anon, authenticated;
+grant execute on function private.fits_type(text, text) to service_role;
+
+create function private.prompt_variables(content text) returns table (name text, type text)
+language sql immutable security invoker set search_path = ''
+as $$
+  select distinct m[1], coalesce(m[2], 'text') from regexp_matches(content,
+    '\{\{\s*([a-z][a-z0-9_]{0,63})\s*(?::\s*(text|number|integer|boolean|date|email|url)\s*)?\}\}', 'g') m
+$$;
+comment on function private.prompt_variables(text) is 'The variables of a well-formed prompt, each once for each type it is used with.';
+revoke execute on function private.prompt_variables(text) from public, anon, authenticated;
+grant execute on function private.prompt_variables(text) to service_role;
+
+create function private.prompt_faults(content text, facts jsonb) returns table (name text, fault text)
+language sql immutable security invoker set search_path = ''
+as $$
+  select v.name, case when f.value is null then 'is missing' else 'is not of type ' || v.type end
+  from private.prompt_variables(content) v, lateral (select nullif(btrim(facts ->> v.name), '') as value) f
+  where f.value is null or not private.fits_type(f.value, v.type) order by v.name, v.type
+$$;
+comment on function private.prompt_faults(text, jsonb) is
+  'The facts (an object of values by key) that a prompt cannot be completed with: each name and what is wrong with it. A blank value is a missing one.';
+revoke execute on function private.prompt_faults(text, jsonb) from public, anon, authenticated;
+grant execute on function private.prompt_faults(text, jsonb) to service_role;
+
+create function private.require_wellformed(content text) returns void
+language plpgsql immutable security invoker set search_path = ''
+as $$
+declare
+  name constant text := '[a-z][a-z0-9_]{0,63}';
+  -- Behind each "{{": the rest of its variable and the text after it.
+  piece text;
+  stranger text;
+  brace text;
+  depth integer := 0;
+begin
+  foreach piece in array (string_to_array(coalesce(content, ''), '{{'))[2:] loop
+    if piece !~ ('^\s*' || name || '\s*(:\s*\w+\s*)?\}\}') then
+      raise sqlstate 'PT422' using message = 'validation_failed',
+        detail = format('Cannot read "{{%s": a variable is {{name}} or {{name:type}}, its name in lower case', left(piece, 40));
+    end if;
+    stranger := (regexp_match(piece, '^\s*' || name || '\s*:\s*(?!(?:text|number|integer|boolean|date|email|url)\M)(\w+)'))[1];
+    if stranger is not null then
+      raise sqlstate 'PT422' using message = 'validation_failed', detail = format(
+        'Cannot use the type %s: a variable is text, number, integer, boolean, date, email or url', stranger);
+    end if;
+  end loop;
+  -- JSON ends in "}}", too: only one that closes less than it should is a variable without its beginning.
+  for brace in select m[1] from regexp_matches(regexp_replace(content, '\{\{[^{}]*\}\}', '', 'g'), '\{|\}\}|\}', 'g') m loop
+    if brace = '}}' and depth < 2 then
+      raise sqlstate 'PT422' using message = 'validation_failed', detail = 'Cannot read "}}": no "{{" stands before it';
+    end if;
+    depth := greatest(0, depth + case brace when '{' then 1 when '}' then -1 else -2 end);
+  end loop;
+end $$;
+comment on function private.require_wellformed(text) is 'Raises validation_failed unless every pair of braces in a prompt is a variable of a known type.';
+revoke execute on function private.require_wellformed(text) from public, anon, authenticated;
+
+-- One pass over the pieces between "{{", so that a fact which holds "{{…}}" itself is not expanded again.
+create function private.render_prompt(content text, facts jsonb) returns text
+language plpgsql immutable security invoker set search_path = ''
+as $$
+declare
+  pieces text[] := string_to_array(content, '{{');
+  rendered text := coalesce(pieces[1], '');
+  name text;
+begin
+  for n in 2..cardinality(pieces) loop
+    name := substring(pieces[n] from '^\s*([a-z][a-z0-9_]{0,63})\s*(?::\s*[a-z]+\s*)?\}\}');
+    -- A fact is data, on one line: it cannot begin a section of the prompt.
+    rendered := rendered || case when name is null then '{{' || pieces[n]
+      else coalesce(btrim(regexp_replace(facts ->> name, '\s+', ' ', 'g')), '') || substr(pieces[n], strpos(pieces[n], '}}') + 2) end;
+  end loop;
+  return rendered;
+end $$;
+comment on function private.render_prompt(text, jsonb) is
+  'Replaces {{name}} and {{name:type}} by the fact of that name, on one line; by nothing when there is none.';
+revoke execute on function private.render_prompt(text, jsonb) from public, anon, authenticated;
+grant execute on function private.render_prompt(text, jsonb) to service_role, agent_reader;
+
+create function private.require_facts(agent_id uuid, prompt_name text, content text) returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  faults text;
+begin
+  -- Facts are changed under the same lock, so of two changes that do not go together the second one is refused.
+  perform 1 from public.agents a where a.id = require_facts.agent_id for no key update;
+  select string_agg('the fact ' || f.name || ' ' || f.fault, ', ') into faults
+  from private.prompt_faults(require_facts.content, private.fact_values(require_facts.agent_id)) f;
+  if faults is not null then
+    raise sqlstate 'PT422' using message = 'validation_failed', detail = format('Cannot answer with the prompt %s: %s', prompt_name, faults);
+  end if;
+end $$;
+comment on function private.require_facts(uuid, text, text) is 'Raises validation_failed, naming the facts, unless the agent has all that a prompt needs.';
+revoke execute on function private.require_facts(uuid, text, text) from public, anon, authenticated;
+
+create function private.require_starting_facts(prompt_name text, content text) returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  faults text;
+begin
+  select string_agg('the fact ' || f.name || ' ' || f.fault, ', ') into faults from private.prompt_faults(require_starting_facts.content, (
+    select jsonb_object_agg(s.key, s.value) from private.starting_facts('Shop', 'fr', 'shop@example.com') s)) f;
+  if faults is not null then
+    raise sqlstate 'PT422' using message = 'validation_failed',
+      detail = format('Cannot answer with the prompt %s for every new agent: %s', prompt_name, faults);
+  end if;
+end $$;
+comment on function private.require_starting_facts(text, text) is
+  'Raises validation_failed, naming the facts, if a prompt of the installation needs more than every new agent has.';
+revoke execute on function private.require_starting_facts(text, text) from public, anon, authenticated;
+
 create function private.activate_version(prompt_id uuid, version integer) returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -617,9 +758,15 @@ begin
   returning jsonb_build_object('id', v.id, 'prompt_id', p.id, 'agent_id', p.agent_id, 'name', p.name,
     'language', p.language, 'version', v.version, 'content', v.content, 'active', v.active, 'created_at', v.created_at)
   into answer;
+  if answer ->> 'agent_id' is not null then
+    perform private.require_facts((answer ->> 'agent_id')::uuid, answer ->> 'name', answer ->> 'content');
+  elsif answer is not null then
+    perform private.require_starting_facts(answer ->> 'name', answer ->> 'content');
+  end if;
   return answer;
 end $$;
-comment on function private.activate_version(uuid, integer) is 'Makes this version the active one and returns it, null when there is none; the caller holds the prompt''s row.';
+comment on function private.activate_version(uuid, integer) is
+  'Makes this version the active one and returns it, null when there is none, validation_failed when a fact it names is missing; the caller holds the prompt''s row.';
 revoke execute on function private.activate_version(uuid, integer) from public, anon, authenticated;
 
 create function public.publish_prompt(name text, content text, agent_id uuid default null, language text default null)
@@ -631,6 +778,7 @@ declare
   next_version integer;
 begin
   perform private.require_prompt_owner(publish_prompt.agent_id);
+  perform private.require_wellformed(publish_prompt.content);
   -- Locks the prompt's row: of two that publish at once, the second counts the first one's version.
   insert into public.prompts as p (agent_id, name, language, created_by)
   values (publish_prompt.agent_id, publish_prompt.name, publish_prompt.language, auth.uid())
@@ -672,26 +820,6 @@ comment on function public.activate_prompt(text, integer, uuid, text) is
   'Makes an earlier or later version of a prompt the active one, for editors (agent_id null: for admins); returns the version.';
 revoke execute on function public.activate_prompt(text, integer, uuid, text) from public, anon;
 grant execute on function public.activate_prompt(text, integer, uuid, text) to authenticated, service_role;
-
--- One pass over the pieces between "{{", so that a fact which holds "{{…}}" itself is not expanded again.
-create function private.render_prompt(content text, facts jsonb) returns text
-language plpgsql immutable security invoker set search_path = ''
-as $$
-declare
-  pieces text[] := string_to_array(content, '{{');
-  rendered text := coalesce(pieces[1], '');
-  name text;
-begin
-  for n in 2..cardinality(pieces) loop
-    name := substring(pieces[n] from '^\s*([A-Za-z0-9_]+)\s*\}\}');
-    rendered := rendered || case when name is null then '{{' || pieces[n]
-      else coalesce(facts ->> name, '') || substr(pieces[n], strpos(pieces[n], '}}') + 2) end;
-  end loop;
-  return rendered;
-end $$;
-comment on function private.render_prompt(text, jsonb) is 'Replaces {{name}} by the fact of that name, by nothing when there is none.';
-revoke execute on function private.render_prompt(text, jsonb) from public, anon, authenticated;
-grant execute on function private.render_prompt(text, jsonb) to service_role, agent_reader;
 
 with made as (
   insert into public.prompts (name, language)
@@ -791,19 +919,86 @@ comment on function public.set_company_fact(uuid, text, text, text) is 'Stores a
 revoke execute on function public.set_company_fact(uuid, text, text, text) from public, anon;
 grant execute on function public.set_company_fact(uuid, text, text, text) to authenticated, service_role;
 
+create function private.fact_values(agent_id uuid) returns jsonb
+language sql stable security invoker set search_path = ''
+as $$
+  select coalesce(jsonb_object_agg(f.key, f.value), '{}') from public.company_facts f
+  where f.agent_id = fact_values.agent_id and f.active
+$$;
+comment on function private.fact_values(uuid) is 'The active company facts of an agent, an object of values by key.';
+revoke execute on function private.fact_values(uuid) from public, anon, authenticated;
+grant execute on function private.fact_values(uuid) to service_role;
+
+create function private.prompts_in_use(agent_id uuid) returns table (name text, content text)
+language sql stable security definer set search_path = ''
+as $$
+  select p.name, v.content from public.agents a join public.prompts p on p.agent_id = a.id
+  join public.prompt_versions v on v.prompt_id = p.id
+  where a.id = prompts_in_use.agent_id and a.deleted_at is null and (v.id = a.prompt_version_id or (p.name = 'main' and v.active))
+$$;
+comment on function private.prompts_in_use(uuid) is
+  'The prompts of its own that an agent may answer with: the pinned version, and the active ones of its prompt main.';
+revoke execute on function private.prompts_in_use(uuid) from public, anon, authenticated;
+
+create function private.keep_needed_facts() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  broken record;
+begin
+  -- A prompt is published and pinned under the same lock.
+  perform 1 from public.agents a where a.id = old.agent_id for no key update;
+  select u.name, f.fault into broken
+  from private.prompts_in_use(old.agent_id) u, lateral private.prompt_faults(u.content, private.fact_values(old.agent_id)) f
+  where f.name = old.key limit 1;
+  if broken.fault = 'is missing' then
+    raise sqlstate 'PT409' using message = 'conflict',
+      detail = format('Cannot do without the fact %s: the prompt %s needs it', old.key, broken.name);
+  elsif broken.fault is not null then
+    raise sqlstate 'PT422' using message = 'validation_failed',
+      detail = format('Cannot change the fact %s: for the prompt %s its value %s', old.key, broken.name, broken.fault);
+  end if;
+  return null;
+end $$;
+comment on function private.keep_needed_facts() is
+  'Trigger function: a fact that a prompt in use needs is not removed, switched off, emptied or given another type.';
+revoke execute on function private.keep_needed_facts() from public, anon, authenticated;
+create trigger company_facts_needed_by_prompts after update or delete on public.company_facts
+  for each row execute function private.keep_needed_facts();
+
+create function private.starting_facts(name text, language text, email text) returns table (key text, value text, category text)
+language sql immutable security invoker set search_path = ''
+as $$
+  values ('brand_name', name, 'general'), ('app_name', name, 'general'), ('contact_email', email, 'contact'),
+    ('product_domain', case language when 'fr' then 'nos produits et services' else 'our products and services' end, 'product'),
+    ('currency', 'EUR', 'general'), ('language_default', language, 'general')
+$$;
+comment on function private.starting_facts(text, text, text) is 'The facts a new agent starts with, from its name, its language and its owner''s address.';
+revoke execute on function private.starting_facts(text, text, text) from public, anon, authenticated;
+grant execute on function private.starting_facts(text, text, text) to service_role;
+
+create function private.installation_facts(agent_id uuid, content text) returns jsonb
+language sql stable security invoker set search_path = ''
+as $$
+  select jsonb_object_agg(s.key, case when btrim(f.value) <> '' and not exists (select from private.prompt_variables(content) v
+      where v.name = s.key and not private.fits_type(btrim(f.value), v.type)) then f.value else s.value end)
+  from public.agents a join public.users u on u.id = a.owner_id
+  cross join lateral private.starting_facts(a.name, a.language, coalesce(u.email, '')) s
+  left join public.company_facts f on f.agent_id = a.id and f.key = s.key and f.active
+  where a.id = installation_facts.agent_id
+$$;
+comment on function private.installation_facts(uuid, text) is
+  'What a prompt of the installation is completed with: the agent''s facts where they are there and fit, else what a new agent starts with.';
+revoke execute on function private.installation_facts(uuid, text) from public, anon, authenticated;
+grant execute on function private.installation_facts(uuid, text) to service_role;
+
 create function private.seed_company_facts() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
   insert into public.company_facts (agent_id, key, value, category)
-  select new.id, f.key, f.value, f.category from public.users u, lateral (values
-    ('brand_name', new.name, 'general'),
-    ('app_name', new.name, 'general'),
-    ('contact_email', coalesce(u.email, ''), 'contact'),
-    ('product_domain', case new.language when 'fr' then 'nos produits et services' else 'our products and services' end, 'product'),
-    ('currency', 'EUR', 'general'),
-    ('language_default', new.language, 'general')) as f (key, value, category)
-  where u.id = new.owner_id;
+  select new.id, f.key, f.value, f.category
+  from public.users u, lateral private.starting_facts(new.name, new.language, coalesce(u.email, '')) f where u.id = new.owner_id;
   return null;
 end $$;
 comment on function private.seed_company_facts() is 'Trigger function: the facts a new agent starts with.';

@@ -16,10 +16,17 @@ drop trigger users_hide_their_agents on public.users;
 
 drop function
   public.set_company_fact,
-  private.render_prompt,
   public.activate_prompt,
   public.publish_prompt,
   private.activate_version,
+  private.require_starting_facts,
+  private.require_facts,
+  private.fact_values,
+  private.render_prompt,
+  private.require_wellformed,
+  private.prompt_faults,
+  private.prompt_variables,
+  private.fits_type,
   private.require_prompt_owner,
   public.accept_invitation,
   private.store_membership,
@@ -47,6 +54,10 @@ drop table
   public.provider_keys;
 drop function
   private.seed_company_facts,
+  private.installation_facts,
+  private.starting_facts,
+  private.keep_needed_facts,
+  private.prompts_in_use,
   private.keep_company_facts_versions,
   private.pin_own_prompts_only,
   private.set_limit_group,

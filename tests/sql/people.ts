@@ -90,3 +90,14 @@ export async function refusal(work: Promise<unknown>): Promise<string> {
   }
   return "nothing was refused";
 }
+
+/** What the database says when it refuses, with its detail: `PT404 not_found: There is no such agent`. */
+export async function told(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+  } catch (error) {
+    const { code, message, detail } = error as { code: string; message: string; detail: string };
+    return `${code} ${message}: ${detail}`;
+  }
+  return "nothing was refused";
+}

@@ -68,7 +68,7 @@ async function tenant(session: Session, owner: string, members: Record<string, s
      values ($1, 'mistral', 'c2VhbGVk', '1', repeat('a', 64), 'WW8G...T9g')`,
     [owner],
   );
-  await one(session, "public.publish_prompt('main', 'You are {{app_name}}.', $1)", [agentId]);
+  await one(session, "public.publish_prompt('main', 'You answer for a shop.', $1)", [agentId]);
   await one(session, "public.rotate_identity_secret($1)", [agentId]);
   await one(session, "public.create_invitation('guest@example.com', 'viewer', $1)", [agentId]);
   await document(session, agentId);
