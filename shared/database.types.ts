@@ -573,17 +573,23 @@ isOneToOne: false
                   ]
                 },"provider_health": {
                   Row: {
-                    "created_at": string,"failures": number,"last_error": string | null,"model": string,"provider": string,"skip_until": string | null,"updated_at": string
+                    "created_at": string,"failed_at": string,"failures": number,"id": string,"last_error": string | null,"model": string,"probing": boolean,"provider": string,"provider_key_id": string | null,"skip_until": string | null,"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "created_at"?: string,"failures"?: number,"last_error"?: string | null,"model": string,"provider": string,"skip_until"?: string | null,"updated_at"?: string
+                    "created_at"?: string,"failed_at"?: string,"failures"?: number,"id"?: string,"last_error"?: string | null,"model": string,"probing"?: boolean,"provider": string,"provider_key_id"?: string | null,"skip_until"?: string | null,"updated_at"?: string
                   }
                   Update: {
-                    "created_at"?: string,"failures"?: number,"last_error"?: string | null,"model"?: string,"provider"?: string,"skip_until"?: string | null,"updated_at"?: string
+                    "created_at"?: string,"failed_at"?: string,"failures"?: number,"id"?: string,"last_error"?: string | null,"model"?: string,"probing"?: boolean,"provider"?: string,"provider_key_id"?: string | null,"skip_until"?: string | null,"updated_at"?: string
                   }
                   Relationships: [
-                    
+                    {
+      foreignKeyName: "provider_health_provider_key_id_fkey"
+      columns: ["provider_key_id"]
+isOneToOne: false
+      referencedRelation: "provider_keys"
+      referencedColumns: ["id"]
+    }
                   ]
                 },"provider_keys": {
                   Row: {
@@ -803,6 +809,9 @@ isOneToOne: false
                            },
 "report_incident":
 { Args: { "address_hash"?: string,"agent_id"?: string,"details"?: Json,"kind": string,"session_id"?: string,"severity": string,"subject": string }; Returns: undefined
+                           },
+"report_provider":
+{ Args: { "error"?: string,"failed": boolean,"model": string,"provider": string,"provider_key_id"?: string,"retry_after"?: number }; Returns: undefined
                            },
 "reset_chat_session":
 { Args: { "p_agent_id"?: string,"p_session_id": string }; Returns: Json

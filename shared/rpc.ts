@@ -107,6 +107,17 @@ interface ReportIncident {
   details?: Json;
 }
 
+interface ReportProvider {
+  provider: string;
+  model: string;
+  failed: boolean;
+  /** Seconds that the provider asks to wait. */
+  retryAfter?: number | null;
+  error?: string | null;
+  /** The user's own key it was called with. */
+  providerKeyId?: string | null;
+}
+
 type Work = "documents";
 
 /** Every SQL function that the service role calls, typed, with parsed results. */
@@ -127,6 +138,8 @@ export function createRpc(client: SupabaseClient) {
     ) => call("check_rate_limit", prefixed(p), results.RateLimit, options),
     reportIncident: (args: ReportIncident, options?: CallOptions) =>
       call("report_incident", args, z.unknown(), options),
+    reportProvider: (args: ReportProvider, options?: CallOptions) =>
+      call("report_provider", args, z.unknown(), options),
     agentAccess: (args: { agentId: string }, options?: CallOptions) =>
       call("agent_access", args, results.AgentAccess, options),
 

@@ -130,17 +130,26 @@ create trigger security_incidents_updated_at before update on public.security_in
   for each row execute function public.update_updated_at_column();
 
 create table public.provider_health (
+  id uuid primary key default gen_random_uuid(),
   provider text not null,
   model text not null,
-  failures integer not null default 0,
+  provider_key_id uuid references public.provider_keys (id) on delete cascade,
+  failures integer not null default 1,
+  failed_at timestamptz not null default now(),
   skip_until timestamptz,
+  probing boolean not null default false,
   last_error text,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  constraint provider_health_pkey primary key (provider, model),
-  constraint provider_health_failures_are_not_negative check (failures >= 0)
+  constraint provider_health_one_per_model_and_key unique nulls not distinct (provider, model, provider_key_id),
+  constraint provider_health_failures_are_positive check (failures > 0),
+  constraint provider_health_last_error_is_short check (char_length(last_error) <= 200)
 );
-comment on table public.provider_health is 'Failures in a row of a provider''s model, shared by all function instances.';
+comment on table public.provider_health is
+  'Models that failed last, shared by all function instances: failures in a row, and until when the model is skipped. A success removes the row. A failure with a user''s own key is that key''s alone.';
+comment on column public.provider_health.provider_key_id is 'The user''s key it was called with; null for the installation''s.';
+comment on column public.provider_health.probing is 'The pause is over and one turn tries; `skip_until` is how long the others wait for its report.';
+create index provider_health_provider_key_id on public.provider_health (provider_key_id);
 create trigger provider_health_updated_at before update on public.provider_health
   for each row execute function public.update_updated_at_column();
 
@@ -559,6 +568,136 @@ $$;
 comment on function public.report_incident is 'Records an incident: one row per kind, subject and hour, counted.';
 revoke execute on function public.report_incident from public, anon, authenticated;
 grant execute on function public.report_incident to service_role;
+
+-- Health of model providers ---------------------------------------------------------------------------------------
+
+create function private.provider_pause(failures integer) returns interval
+language sql immutable security invoker set search_path = ''
+as $$
+  select case when failures >= 3 then least(interval '15 seconds' * power(2, least(failures, 10) - 3), interval '5 minutes') end
+$$;
+comment on function private.provider_pause is
+  'How long a model is skipped after so many failures in a row: from the third on 15 s, twice as long each time, at most 5 minutes.';
+revoke execute on function private.provider_pause from public, anon, authenticated;
+grant execute on function private.provider_pause to service_role;
+
+create function private.note_failure(provider text, model text, retry_after integer, error text, provider_key_id uuid, as_of timestamptz)
+  returns void
+language sql volatile security invoker set search_path = ''
+as $$
+  -- A key that was deleted meanwhile has no health.
+  insert into public.provider_health as h (provider, model, provider_key_id, last_error, skip_until, failed_at)
+  select note_failure.provider, note_failure.model, note_failure.provider_key_id, note_failure.error,
+    case when retry_after > 0 then as_of + make_interval(secs => least(retry_after, 300)) end, as_of
+  where note_failure.provider_key_id is null or exists (select from public.provider_keys k where k.id = note_failure.provider_key_id)
+  on conflict on constraint provider_health_one_per_model_and_key do update
+    set (failures, failed_at, skip_until, probing, last_error) = (
+      select n.failures, greatest(h.failed_at, as_of),
+        greatest(case when n.is_skipped then h.skip_until else as_of + private.provider_pause(n.failures) end, excluded.skip_until),
+        false, excluded.last_error
+      from (
+        select s.is_skipped,
+          -- What a crowd reports at once is one failure: those that come while the model is skipped add nothing.
+          case when s.is_skipped then h.failures when h.failed_at < as_of - interval '1 hour' then 1 else h.failures + 1 end as failures
+        from (select coalesce(h.skip_until > as_of and not h.probing, false) as is_skipped) s) n)
+$$;
+comment on function private.note_failure is
+  'Counts a failure of a model; the third in a row, or a wait that the provider names, makes it skipped for a while. `as_of` lets tests move time.';
+revoke execute on function private.note_failure from public, anon, authenticated;
+grant execute on function private.note_failure to service_role;
+
+create function public.report_provider(provider text, model text, failed boolean, retry_after integer default null,
+  error text default null, provider_key_id uuid default null) returns void
+language plpgsql volatile security invoker set search_path = ''
+as $$
+begin
+  if num_nulls(provider, model, failed) > 0 or char_length(provider) not between 1 and 200 or char_length(model) not between 1 and 200
+    or retry_after < 0 or char_length(error) > 200 then
+    raise exception 'validation_failed' using errcode = 'PT422',
+      detail = 'provider and model have 1 to 200 characters, failed is needed, retry_after is not negative, error has at most 200 characters.';
+  end if;
+  if failed then
+    perform private.note_failure(provider, model, retry_after, error, provider_key_id, now());
+  else
+    delete from public.provider_health h where h.provider = report_provider.provider and h.model = report_provider.model
+      and h.provider_key_id is not distinct from report_provider.provider_key_id;
+  end if;
+end $$;
+comment on function public.report_provider is
+  'Notes how a call of a model went: a failure (with the seconds that the provider asks to wait, if any) counts, a success forgets them all.';
+revoke execute on function public.report_provider from public, anon, authenticated;
+grant execute on function public.report_provider to service_role;
+
+create function private.failing_models(models text[], provider_key_id uuid)
+  returns table (name text, id uuid, skip_until timestamptz)
+language sql stable security invoker set search_path = ''
+as $$
+  select n.provider || '/' || n.model, h.id, h.skip_until
+  from unnest(models) with ordinality m (name, place)
+  -- A bare name is one of Mistral.
+  cross join lateral (select case when strpos(m.name, '/') > 0 then split_part(m.name, '/', 1) else 'mistral' end as provider,
+    case when strpos(m.name, '/') > 0 then substr(m.name, strpos(m.name, '/') + 1) else m.name end as model) n
+  left join public.provider_keys k on k.id = failing_models.provider_key_id and k.provider = n.provider
+  left join public.provider_health h on h.provider = n.provider and h.model = n.model and h.provider_key_id is not distinct from k.id
+  order by m.place
+$$;
+comment on function private.failing_models is
+  'Models as `provider/model`, in order, with the row of their health where they failed last; a user''s key counts for the models of its own provider.';
+revoke execute on function private.failing_models from public, anon, authenticated;
+grant execute on function private.failing_models to service_role;
+
+create function private.provider_states(models text[], provider_key_id uuid default null, as_of timestamptz default now()) returns jsonb
+language plpgsql volatile security invoker set search_path = ''
+as $$
+declare
+  h record;
+  ailing text[] := '{}';
+  skipped text[] := '{}';
+  untils timestamptz[] := '{}';
+  may_be_tried boolean := true;
+begin
+  if not exists (select from public.provider_health) then
+    return '{"unhealthy": [], "ailing": []}'::jsonb;
+  end if;
+  for h in select s.* from private.failing_models(models, provider_key_id) s loop
+    if h.id is not null then
+      ailing := ailing || h.name;
+    end if;
+    if h.skip_until <= as_of and may_be_tried then
+      -- The pause is over: one turn tries, and the others wait for what it reports.
+      update public.provider_health x set probing = true, skip_until = as_of + interval '30 seconds'
+        where x.id = (select y.id from public.provider_health y where y.id = h.id and y.skip_until <= as_of for update skip locked);
+      if not found then
+        h.skip_until := as_of + interval '30 seconds';
+      end if;
+    end if;
+    if h.skip_until > as_of then
+      skipped := skipped || h.name;
+      untils := untils || h.skip_until;
+    elsif h.skip_until is null then
+      -- This one will answer: those behind it are not tried.
+      may_be_tried := false;
+    end if;
+  end loop;
+  return jsonb_build_object('ailing', to_jsonb(ailing), 'unhealthy', to_jsonb(array(
+    select u.name from unnest(skipped, untils) as u (name, until) order by u.until)));
+end $$;
+comment on function private.provider_states is
+  'Of an agent''s models, in its order: `unhealthy` are to be skipped now, the first to come back first; `ailing` failed last, so that a success is to be reported. After a pause one caller is given the model to try.';
+revoke execute on function private.provider_states from public, anon, authenticated;
+grant execute on function private.provider_states to service_role;
+
+create function private.forget_provider_health(as_of timestamptz default now()) returns integer
+language sql volatile security invoker set search_path = ''
+as $$
+  with gone as (
+    delete from public.provider_health h
+    where h.failed_at < as_of - interval '1 hour' and (h.skip_until is null or h.skip_until < as_of) returning 1)
+  select count(*)::integer from gone
+$$;
+comment on function private.forget_provider_health is 'Forgets failures after an hour without another one.';
+revoke execute on function private.forget_provider_health from public, anon, authenticated;
+grant execute on function private.forget_provider_health to service_role;
 
 -- What a turn starts from -------------------------------------------------------------------------------------------
 
@@ -1286,6 +1425,7 @@ revoke execute on function private.erase_agents from public, anon, authenticated
 grant execute on function private.erase_agents to service_role;
 
 select private.add_job('reap_turns', 'sql', 'reap_turns', interval '15 seconds', takes_locks => true);
+select private.add_job('forget_provider_health', 'sql', 'forget_provider_health', interval '10 minutes');
 select private.add_job('forget_rate_limits', 'sql', 'forget_rate_limits', interval '10 minutes', takes_locks => true);
 select private.add_job('close_idle_conversations', 'sql', 'close_idle_conversations', interval '1 minute', takes_locks => true);
 select private.add_job('erase_agents', 'sql', 'erase_agents', interval '5 seconds');

@@ -2,6 +2,7 @@
 -- ledger, prices, incidents and the providers' health. Settle or reap open turns first.
 
 select private.remove_job('reap_turns');
+select private.remove_job('forget_provider_health');
 select private.remove_job('forget_rate_limits');
 select private.remove_job('close_idle_conversations');
 select private.remove_job('erase_agents');
@@ -39,6 +40,12 @@ drop function
   private.agent_facts,
   private.model_cost,
   private.turn_memory,
+  private.forget_provider_health,
+  private.provider_states,
+  private.failing_models,
+  public.report_provider,
+  private.note_failure,
+  private.provider_pause,
   public.report_incident,
   public.validate_api_key,
   private.touch_key,

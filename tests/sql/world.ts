@@ -68,6 +68,11 @@ async function tenant(session: Session, owner: string, members: Record<string, s
      values ($1, 'mistral', 'c2VhbGVk', '1', repeat('a', 64), 'WW8G...T9g')`,
     [owner],
   );
+  await session.query(
+    `insert into public.provider_health (provider, model, provider_key_id)
+     select k.provider, 'large', k.id from public.provider_keys k where k.user_id = $1`,
+    [owner],
+  );
   await one(session, "public.publish_prompt('main', 'You answer for a shop.', $1)", [agentId]);
   await one(session, "public.rotate_identity_secret($1)", [agentId]);
   await one(session, "public.create_invitation('guest@example.com', 'viewer', $1)", [agentId]);
@@ -138,5 +143,4 @@ async function conversation(session: Session, agentId: string): Promise<void> {
 async function installation(session: Session): Promise<void> {
   await one(session, "private.emit('agent.created', '{}')", []);
   await one(session, "public.check_rate_limit('somebody', 5, 60)", []);
-  await session.query("insert into public.provider_health (provider, model) values ('mistral', 'large')");
 }
