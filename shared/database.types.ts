@@ -257,14 +257,14 @@ isOneToOne: true
                   ]
                 },"conversations": {
                   Row: {
-                    "agent_id": string,"api_key_id": string | null,"channel": string,"closed_at": string | null,"created_at": string,"id": string,"language": string | null,"message_count": number,"metadata": NonNullable<Json>,"session_id": string,"status": string,"summary": string | null,"updated_at": string,"user_id": string | null,"visitor_id": string | null
+                    "agent_id": string,"api_key_id": string | null,"channel": string,"closed_at": string | null,"created_at": string,"id": string,"language": string | null,"message_count": number,"metadata": NonNullable<Json>,"session_id": string,"status": string,"summary": string | null,"updated_at": string,"user_id": string | null,"visitor_id": string | null,"visitor_verified": boolean
                   }
                   ComputedFields: never
                   Insert: {
-                    "agent_id": string,"api_key_id"?: string | null,"channel"?: string,"closed_at"?: string | null,"created_at"?: string,"id"?: string,"language"?: string | null,"message_count"?: number,"metadata"?: NonNullable<Json>,"session_id": string,"status"?: string,"summary"?: string | null,"updated_at"?: string,"user_id"?: string | null,"visitor_id"?: string | null
+                    "agent_id": string,"api_key_id"?: string | null,"channel"?: string,"closed_at"?: string | null,"created_at"?: string,"id"?: string,"language"?: string | null,"message_count"?: number,"metadata"?: NonNullable<Json>,"session_id": string,"status"?: string,"summary"?: string | null,"updated_at"?: string,"user_id"?: string | null,"visitor_id"?: string | null,"visitor_verified"?: boolean
                   }
                   Update: {
-                    "agent_id"?: string,"api_key_id"?: string | null,"channel"?: string,"closed_at"?: string | null,"created_at"?: string,"id"?: string,"language"?: string | null,"message_count"?: number,"metadata"?: NonNullable<Json>,"session_id"?: string,"status"?: string,"summary"?: string | null,"updated_at"?: string,"user_id"?: string | null,"visitor_id"?: string | null
+                    "agent_id"?: string,"api_key_id"?: string | null,"channel"?: string,"closed_at"?: string | null,"created_at"?: string,"id"?: string,"language"?: string | null,"message_count"?: number,"metadata"?: NonNullable<Json>,"session_id"?: string,"status"?: string,"summary"?: string | null,"updated_at"?: string,"user_id"?: string | null,"visitor_id"?: string | null,"visitor_verified"?: boolean
                   }
                   Relationships: [
                     {
@@ -272,12 +272,6 @@ isOneToOne: true
       columns: ["agent_id"]
 isOneToOne: false
       referencedRelation: "agents"
-      referencedColumns: ["id"]
-    },{
-      foreignKeyName: "conversations_api_key_id_fkey"
-      columns: ["api_key_id"]
-isOneToOne: false
-      referencedRelation: "api_keys"
       referencedColumns: ["id"]
     }
                   ]
@@ -408,6 +402,26 @@ isOneToOne: false
       columns: ["message_id"]
 isOneToOne: false
       referencedRelation: "messages"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"idempotency_keys": {
+                  Row: {
+                    "created_at": string,"credential": string,"key": string,"request_hash": string,"route": string,"turn_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at"?: string,"credential": string,"key": string,"request_hash": string,"route": string,"turn_id": string
+                  }
+                  Update: {
+                    "created_at"?: string,"credential"?: string,"key"?: string,"request_hash"?: string,"route"?: string,"turn_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "idempotency_keys_turn_id_fkey"
+      columns: ["turn_id"]
+isOneToOne: false
+      referencedRelation: "turns"
       referencedColumns: ["id"]
     }
                   ]
@@ -647,14 +661,14 @@ isOneToOne: false
                   ]
                 },"turn_deltas": {
                   Row: {
-                    "created_at": string,"seq": number,"text": string,"turn_id": string
+                    "created_at": string,"events": NonNullable<Json>,"seq": number,"text": string,"turn_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "created_at"?: string,"seq": number,"text": string,"turn_id": string
+                    "created_at"?: string,"events"?: NonNullable<Json>,"seq": number,"text": string,"turn_id": string
                   }
                   Update: {
-                    "created_at"?: string,"seq"?: number,"text"?: string,"turn_id"?: string
+                    "created_at"?: string,"events"?: NonNullable<Json>,"seq"?: number,"text"?: string,"turn_id"?: string
                   }
                   Relationships: [
                     {
@@ -667,14 +681,14 @@ isOneToOne: false
                   ]
                 },"turns": {
                   Row: {
-                    "agent_id": string,"api_key_id": string | null,"attempts": NonNullable<Json>,"conversation_id": string,"created_at": string,"error_code": string | null,"id": string,"input_tokens": number,"leased_until": string,"limit_group": string | null,"message_id": string,"model": string | null,"output_tokens": number,"owner_id": string,"period": string,"provider": string | null,"reserved_cost": number,"reserved_tokens": number,"retrieved": NonNullable<Json>,"settled_at": string | null,"state": string,"stop_requested": boolean,"updated_at": string,"user_message_id": string
+                    "agent_id": string,"api_key_id": string | null,"attempts": NonNullable<Json>,"conversation_id": string,"created_at": string,"error_code": string | null,"id": string,"input_tokens": number,"leased_until": string,"limit_group": string | null,"message_id": string,"model": string | null,"output_tokens": number,"owner_id": string,"period": string,"provider": string | null,"reserved_cost": number,"reserved_in": (string)[],"reserved_tokens": number,"resumable": boolean,"retrieved": NonNullable<Json>,"settled_at": string | null,"state": string,"stop_requested": boolean,"updated_at": string,"user_message_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "agent_id": string,"api_key_id"?: string | null,"attempts"?: NonNullable<Json>,"conversation_id": string,"created_at"?: string,"error_code"?: string | null,"id"?: string,"input_tokens"?: number,"leased_until": string,"limit_group"?: string | null,"message_id": string,"model"?: string | null,"output_tokens"?: number,"owner_id": string,"period": string,"provider"?: string | null,"reserved_cost"?: number,"reserved_tokens": number,"retrieved"?: NonNullable<Json>,"settled_at"?: string | null,"state"?: string,"stop_requested"?: boolean,"updated_at"?: string,"user_message_id": string
+                    "agent_id": string,"api_key_id"?: string | null,"attempts"?: NonNullable<Json>,"conversation_id": string,"created_at"?: string,"error_code"?: string | null,"id"?: string,"input_tokens"?: number,"leased_until": string,"limit_group"?: string | null,"message_id": string,"model"?: string | null,"output_tokens"?: number,"owner_id": string,"period": string,"provider"?: string | null,"reserved_cost"?: number,"reserved_in"?: (string)[],"reserved_tokens": number,"resumable"?: boolean,"retrieved"?: NonNullable<Json>,"settled_at"?: string | null,"state"?: string,"stop_requested"?: boolean,"updated_at"?: string,"user_message_id": string
                   }
                   Update: {
-                    "agent_id"?: string,"api_key_id"?: string | null,"attempts"?: NonNullable<Json>,"conversation_id"?: string,"created_at"?: string,"error_code"?: string | null,"id"?: string,"input_tokens"?: number,"leased_until"?: string,"limit_group"?: string | null,"message_id"?: string,"model"?: string | null,"output_tokens"?: number,"owner_id"?: string,"period"?: string,"provider"?: string | null,"reserved_cost"?: number,"reserved_tokens"?: number,"retrieved"?: NonNullable<Json>,"settled_at"?: string | null,"state"?: string,"stop_requested"?: boolean,"updated_at"?: string,"user_message_id"?: string
+                    "agent_id"?: string,"api_key_id"?: string | null,"attempts"?: NonNullable<Json>,"conversation_id"?: string,"created_at"?: string,"error_code"?: string | null,"id"?: string,"input_tokens"?: number,"leased_until"?: string,"limit_group"?: string | null,"message_id"?: string,"model"?: string | null,"output_tokens"?: number,"owner_id"?: string,"period"?: string,"provider"?: string | null,"reserved_cost"?: number,"reserved_in"?: (string)[],"reserved_tokens"?: number,"resumable"?: boolean,"retrieved"?: NonNullable<Json>,"settled_at"?: string | null,"state"?: string,"stop_requested"?: boolean,"updated_at"?: string,"user_message_id"?: string
                   }
                   Relationships: [
                     {
@@ -752,13 +766,13 @@ isOneToOne: false
 { Args: { "agent_id"?: string,"language"?: string,"name": string,"version": number }; Returns: Json
                            },
 "admit_turn":
-{ Args: { "address_hash"?: string,"key_hash": string,"language"?: string,"message": string,"message_tokens": number,"metadata"?: Json,"origin"?: string,"session_id"?: string,"visitor_id"?: string }; Returns: Json
+{ Args: { "address_hash"?: string,"agent_id"?: string,"channel"?: string,"earlier"?: Json,"idempotency_key"?: string,"is_admin"?: boolean,"key_hash"?: string,"language"?: string,"message": string,"message_metadata"?: Json,"message_tokens": number,"metadata"?: Json,"min_session_length"?: number,"origin"?: string,"regenerate"?: boolean,"request_hash"?: string,"resumable"?: boolean,"route"?: string,"session_id"?: string,"user_id"?: string,"visitor_id"?: string,"visitor_token"?: string }; Returns: Json
                            },
 "agent_access":
 { Args: { "agent_id": string }; Returns: Json
                            },
 "append_deltas":
-{ Args: { "input_tokens"?: number,"model"?: string,"output_tokens"?: number,"provider"?: string,"seq": number,"text": string,"turn_id": string }; Returns: Json
+{ Args: { "events"?: Json,"input_tokens"?: number,"model"?: string,"output_tokens"?: number,"provider"?: string,"seq": number,"text": string,"turn_id": string }; Returns: Json
                            },
 "begin_document":
 { Args: { "agent_id": string,"api_key_id"?: string,"category"?: string,"content_hash": string,"created_by"?: string,"embedding_model": string,"file_base64"?: string,"file_path"?: string,"language"?: string,"lease_seconds"?: number,"metadata"?: Json,"mime_type": string,"size_bytes": number,"source"?: string,"title": string }; Returns: Json
@@ -841,13 +855,19 @@ isOneToOne: false
 { Args: { "agent_id": string,"category"?: string,"key": string,"value": string }; Returns: Json
                            },
 "settle_turn":
-{ Args: { "answer"?: string,"attempts"?: Json,"citations"?: Json,"error_code"?: string,"finish_reason"?: string,"first_token_ms"?: number,"input_tokens"?: number,"model": string,"outcome": string,"output_tokens"?: number,"provider": string,"response_time_ms"?: number,"retrieved"?: Json,"turn_id": string }; Returns: Json
+{ Args: { "answer"?: string,"attempts"?: Json,"citations"?: Json,"error_code"?: string,"events"?: Json,"finish_reason"?: string,"first_token_ms"?: number,"input_tokens"?: number,"message_metadata"?: Json,"model": string,"outcome": string,"output_tokens"?: number,"provider": string,"response_time_ms"?: number,"retrieved"?: Json,"turn_id": string }; Returns: Json
+                           },
+"stop_turn":
+{ Args: { "agent_id": string,"turn_id": string }; Returns: Json
                            },
 "storage_mode":
 { Args: Record<PropertyKey, never>; Returns: string
                            },
 "store_chunks":
 { Args: { "chunks": Json,"document_id": string,"done"?: boolean,"from_index": number,"language"?: string,"lease": string,"lease_seconds"?: number,"progress"?: number,"state"?: Json }; Returns: Json
+                           },
+"turn_events":
+{ Args: { "after_id"?: number,"agent_id": string,"turn_id": string }; Returns: Json
                            },
 "usage_summary":
 { Args: { "month"?: string }; Returns: Json

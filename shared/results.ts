@@ -176,6 +176,29 @@ export const Match = z.object({
 /** One row of `match_documents`. */
 export type Match = z.infer<typeof Match>;
 
+/** What a settled turn answered, for whoever asks the same again under its Idempotency-Key. */
+export const Replay = z.object({
+  turn_id: z.string(),
+  message_id: z.string(),
+  session_id: z.string(),
+  conversation_id: z.string(),
+  agent_id: z.string(),
+  outcome: z.enum(["completed", "failed", "aborted"]),
+  answer: z.string(),
+  citations: z.array(z.record(z.string(), z.unknown())),
+  usage: z.object({ input_tokens: count, output_tokens: count, total_tokens: count }),
+  model: z.string(),
+  provider: z.string(),
+  metadata: z.record(z.string(), z.unknown()),
+  finish_reason: z.string(),
+  error_code: z.string().nullable(),
+  response_time_ms: count,
+  created_at: moment,
+});
+
+/** What a settled turn answered. */
+export type Replay = z.infer<typeof Replay>;
+
 /** The answer of `admit_turn`: all that the model needs, or the code that says why not. */
 export const Admission = z.discriminatedUnion("admitted", [
   z.object({
@@ -188,6 +211,8 @@ export const Admission = z.discriminatedUnion("admitted", [
     rule: z.string().nullish(),
     key_id: z.string().nullish(),
     agent_id: z.string().nullish(),
+    /** With the code `replayed`. */
+    replay: Replay.nullish(),
   }),
   z.object({
     admitted: z.literal(true),
@@ -222,10 +247,30 @@ export const Admission = z.discriminatedUnion("admitted", [
     history: z.array(z.object({
       role: z.string(),
       content: z.string(),
+      /** What the model called with this message (`tool_calls`), or which call a tool's message answers (`tool_call_id`). */
       metadata: z.record(z.string(), z.unknown()).optional(),
     })),
     api_key_id: z.string().nullable(),
     limits: z.array(Limit),
+    channel: z.string(),
+    /** Whether the visitor id may be believed. */
+    visitor_verified: z.boolean(),
+    flags: z.object({
+      conversation_guard: z.boolean(),
+      role_lock: z.boolean(),
+      topic_lock: z.boolean(),
+      topic_lock_turns: count,
+    }),
+    /** Whether earlier sessions of this visitor are remembered. */
+    recall: z.boolean(),
+    /** The key that the agent's owner brought, encrypted. */
+    provider_key: z.object({
+      id: z.string(),
+      user_id: z.string(),
+      provider: z.string(),
+      ciphertext: z.string(),
+      metadata: z.record(z.string(), z.unknown()),
+    }).nullable(),
   }),
 ]);
 
@@ -237,6 +282,32 @@ export const AppendedDeltas = z.object({
   stop: z.boolean(),
   reason: z.enum(["stopped", "kill_switch", "settled"]).nullable(),
 });
+
+/** One numbered event of a turn, as the native stream sends it. */
+export const TurnEvent = z.object({
+  id: count,
+  event: z.string(),
+  data: z.record(z.string(), z.unknown()),
+});
+
+/** One numbered event of a turn. */
+export type TurnEvent = z.infer<typeof TurnEvent>;
+
+/** The answer of `turn_events`: what a resumable turn sent behind a number, or null when there is no such turn. */
+export const TurnEvents = z.object({
+  resumable: z.boolean(),
+  settled: z.boolean(),
+  error_code: z.string().nullable(),
+  message_id: z.string().nullable(),
+  events: z.array(TurnEvent),
+}).nullable();
+
+/** The answer of `turn_events`. */
+export type TurnEvents = z.infer<typeof TurnEvents>;
+
+/** The answer of `stop_turn`, or null when there is no such turn. */
+export const StoppedTurn = z.object({ turn_id: z.string(), state: z.string(), stopping: z.boolean() })
+  .nullable();
 
 /** The answer of `settle_turn`. */
 export const Settlement = z.object({

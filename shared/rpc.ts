@@ -47,8 +47,21 @@ interface StoreChunks {
   leaseSeconds?: number;
 }
 
+/** A message that a client says came before its question, as `admit_turn` stores it. */
+export interface EarlierMessage {
+  role: "user" | "assistant" | "tool";
+  content: string;
+  tokens: number;
+  metadata?: Json;
+}
+
 interface AdmitTurn {
-  keyHash: string;
+  /** Who asks: the hash of an agent key, or a user whose token was verified. */
+  keyHash?: string;
+  userId?: string;
+  isAdmin?: boolean;
+  agentId?: string;
+  channel?: "api" | "openai" | "widget";
   message: string;
   messageTokens: number;
   sessionId?: string | null;
@@ -57,6 +70,16 @@ interface AdmitTurn {
   addressHash?: string | null;
   metadata?: Json;
   language?: string | null;
+  visitorToken?: string | null;
+  /** What a session id must have at least with a browser key. */
+  minSessionLength?: number;
+  idempotencyKey?: string | null;
+  route?: string | null;
+  requestHash?: string | null;
+  earlier?: EarlierMessage[];
+  regenerate?: boolean;
+  resumable?: boolean;
+  messageMetadata?: Json;
 }
 
 interface AppendDeltas {
@@ -67,6 +90,7 @@ interface AppendDeltas {
   model?: string;
   inputTokens?: number;
   outputTokens?: number;
+  events?: results.TurnEvent[];
 }
 
 interface SettleTurn {
@@ -84,6 +108,8 @@ interface SettleTurn {
   attempts?: unknown[];
   errorCode?: string | null;
   retrieved?: unknown[];
+  messageMetadata?: Json;
+  events?: results.TurnEvent[];
 }
 
 interface MatchDocuments {
@@ -172,7 +198,7 @@ export function createRpc(client: SupabaseClient) {
     deleteDocument: (args: { agentId: string; documentId: string }, options?: CallOptions) =>
       call("delete_document", args, z.object({ file_path: z.string().nullable() }).nullable(), options),
     /** The agent of a document, or null when there is no such document. */
-    documentAgent: documentReader(client, {}),
+    documentAgent: agentReader(client, {}, "documents"),
     deletedFiles: (args: { maxItems?: number }, options?: CallOptions) =>
       call(
         "deleted_files",
@@ -191,6 +217,10 @@ export function createRpc(client: SupabaseClient) {
       call("append_deltas", args, results.AppendedDeltas, options),
     settleTurn: (args: SettleTurn, options?: CallOptions) =>
       call("settle_turn", args, results.Settlement, options),
+    turnEvents: (args: { agentId: string; turnId: string; afterId?: number }, options?: CallOptions) =>
+      call("turn_events", args, results.TurnEvents, options),
+    stopTurn: (args: { agentId: string; turnId: string }, options?: CallOptions) =>
+      call("stop_turn", args, results.StoppedTurn, options),
     sessionMessages: (
       args: { agentId: string; sessionId: string; maxItems?: number; before?: string | null },
       options?: CallOptions,
@@ -218,7 +248,9 @@ export function createUserRpc(client: SupabaseClient, token: string) {
     agentAccess: (args: { agentId: string }, options?: CallOptions) =>
       call("agent_access", args, results.AgentAccess, options),
     /** The agent of a document that the user may see, or null. */
-    documentAgent: documentReader(client, headers),
+    documentAgent: agentReader(client, headers, "documents"),
+    /** The agent of a turn that the user may see, or null. */
+    turnAgent: agentReader(client, headers, "turns"),
   };
 }
 
@@ -227,12 +259,12 @@ function caller(client: SupabaseClient, headers: Record<string, string>) {
     run(name, client.rpc(name, named(args)), headers, result, options);
 }
 
-// Found through the table, whose policies show a user the documents of their agents alone.
-function documentReader(client: SupabaseClient, headers: Record<string, string>) {
-  return ({ documentId }: { documentId: string }, options?: CallOptions) =>
+// Found through the table, whose policies show a user the rows of their agents alone.
+function agentReader(client: SupabaseClient, headers: Record<string, string>, table: "documents" | "turns") {
+  return (id: string, options?: CallOptions) =>
     run(
-      "documents",
-      client.from("documents").select("agent_id").eq("id", documentId).limit(1),
+      table,
+      client.from(table).select("agent_id").eq("id", id).limit(1),
       headers,
       z.array(z.object({ agent_id: z.string() })),
       options,

@@ -3,11 +3,13 @@ import { type Credential, missing, readCredential } from "../../shared/auth.ts";
 import type { Deps } from "../../shared/deps.ts";
 import { problem } from "../../shared/errors.ts";
 import { detectLanguage } from "../../shared/language.ts";
-import type { Admission } from "../../shared/results.ts";
+import type { Admission, Replay } from "../../shared/results.ts";
+import type { EarlierMessage } from "../../shared/rpc.ts";
 import { countTokens } from "../../shared/tokens.ts";
 import { type Ask, questionOf } from "./ask.ts";
-import { type ConversationMessage, storedConversation } from "./conversation.ts";
+import { type ConversationMessage, storedConversation, toolMetadata, wordsOf } from "./conversation.ts";
 import { denial, reportDenial } from "./denial.ts";
+import type { Idempotency } from "./idempotency.ts";
 import type { Wishes } from "./wishes.ts";
 
 /** A turn that was let in, with all that the model needs. */
@@ -36,16 +38,19 @@ export type ChatCaller = Extract<Credential, { kind: "key" }>;
 export interface Origin {
   request: Request;
   caller: ChatCaller;
+  /** The name of the protocol. */
+  route: string;
+  idempotency: Idempotency | null;
   /** On the clock of `performance.now()`. */
   startedAt: number;
 }
 
-/** Admits a turn, in one call to the database; a denial throws its problem. */
+/** Admits a turn, in one call to the database; a denial throws its problem, and what was answered before comes back. */
 export async function admit(
   asked: Ask,
   deps: Pick<Deps, "env" | "rpc" | "now" | "background">,
-  { request, caller, startedAt }: Origin,
-): Promise<Turn> {
+  { request, caller, route, idempotency, startedAt }: Origin,
+): Promise<Turn | { replay: Replay }> {
   const { sessionId, visitorId, metadata, notes = null, wishes = {} } = asked;
   const question = questionOf(asked.conversation);
   const language = detectLanguage(question);
@@ -61,12 +66,32 @@ export async function admit(
     addressHash: address,
     metadata,
     language,
+    minSessionLength: asked.minSessionLength,
+    idempotencyKey: idempotency?.key,
+    requestHash: idempotency?.requestHash,
+    route: idempotency ? route : undefined,
+    earlier: earlierMessages(asked),
+    regenerate: asked.regenerate,
+    resumable: metadata?.resumable === true,
   });
   if (!admission.admitted) {
+    if (admission.replay) return { replay: admission.replay };
     deps.background(reportDenial(admission, deps, { request, address, sessionId }));
     throw denial(admission, deps.now());
   }
   return { admission, question, conversation: known(asked, admission), notes, language, wishes, startedAt };
+}
+
+/** What the session does not have yet, besides the question. */
+function earlierMessages({ conversation, sessionId, unsaid = 1 }: Ask): EarlierMessage[] | undefined {
+  if (sessionId === undefined || unsaid === 1) return undefined;
+  const place = conversation.findLastIndex(({ role }) => role === "user");
+  return conversation.slice(-unsaid).filter((message) => message !== conversation[place]).map((message) => ({
+    role: message.role,
+    content: message.content,
+    tokens: countTokens(wordsOf(message)),
+    metadata: toolMetadata(message),
+  }));
 }
 
 /** With a session what is stored of it counts, and of what the client sent only the end; else all of that. */

@@ -14,6 +14,10 @@ export interface Ask {
   /** What the client's program adds, for this turn only. */
   notes?: string;
   wishes?: Wishes;
+  /** Asks the session's last question again, in place of its last exchange. */
+  regenerate?: boolean;
+  /** What a session id must have at least with a browser key; 20 characters without. */
+  minSessionLength?: number;
   /** Whether the answer is to be told while it is made. */
   isStream: boolean;
 }

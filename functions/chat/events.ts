@@ -10,6 +10,11 @@ export const EVENT_STREAM_HEADERS: Record<string, string> = {
   "x-accel-buffering": "no",
 };
 
+/** Takes the named events of a turn. */
+export interface EventSink {
+  send(event: string, data: unknown): void;
+}
+
 /** What an event stream tells its owner, and its pace. */
 export interface EventStreamOptions {
   /** Called once when the reader goes away before `close`. */
@@ -21,7 +26,7 @@ export interface EventStreamOptions {
  * Writes server-sent events numbered from 1 into `body`. Events of one turn of the event loop leave in one write: a
  * provider sends many tokens in one packet, and a write for each costs more than the tokens do.
  */
-export class EventStream {
+export class EventStream implements EventSink {
   readonly body: ReadableStream<Uint8Array>;
   readonly #encoder = new TextEncoder();
   readonly #heartbeatMs: number;
@@ -45,11 +50,12 @@ export class EventStream {
     this.#rest(heartbeatMs);
   }
 
-  /** Sends one event; nothing after `close` or once the reader is gone. */
-  send(event: string, data: unknown): void {
+  /** Sends one event, numbered `id` or one more than the last; nothing after `close` or once the reader is gone. */
+  send(event: string, data: unknown, id = this.#lastId + 1): void {
     if (!this.#controller) return;
     const isFirst = this.#pending === "";
-    this.#pending += `id: ${++this.#lastId}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+    this.#lastId = id;
+    this.#pending += `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
     if (isFirst) setImmediate(() => this.#flush());
   }
 

@@ -3,61 +3,113 @@ import { Problem } from "../../shared/errors.ts";
 import { type Handler, json } from "../../shared/http.ts";
 import { limitHeaders } from "../../shared/limits.ts";
 import type { ResolvedModel } from "../../shared/models.ts";
+import type { Replay } from "../../shared/results.ts";
 import { admit, callerOf, type Turn } from "./admission.ts";
 import { toProblem } from "./answer.ts";
 import type { Ask } from "./ask.ts";
 import { EVENT_STREAM_HEADERS, EventStream } from "./events.ts";
 import type { Exchange, Protocol } from "./protocol.ts";
+import { readIdempotency } from "./idempotency.ts";
+import { replayed } from "./replay.ts";
+import type { RunningTurns } from "./running.ts";
+import { TurnTrace } from "./trace.ts";
 import { failTurn, runTurn } from "./turn.ts";
 
 type ExchangeDeps = Pick<Deps, "env" | "rpc" | "embed" | "resolveModel" | "log" | "background" | "now">;
 
 /** Answers one question by a protocol: read, admit, run, write. */
-export function exchange<A extends Ask>(protocol: Protocol<A>, deps: ExchangeDeps): Handler {
-  return async (request, { requestId }) => {
+export function exchange<A extends Ask>(
+  protocol: Protocol<A>,
+  deps: ExchangeDeps,
+  running: RunningTurns,
+): Handler {
+  return async (received, { requestId }) => {
     const startedAt = performance.now();
-    const caller = await callerOf(request, deps);
+    const caller = await callerOf(received, deps);
+    const { request, idempotency } = await readIdempotency(received);
     const asked = await protocol.read(request);
-    const turn = await admit(asked, deps, { request, caller, startedAt });
-    const headers = turnHeaders(turn, deps.now());
+    const turn = await admit(asked, deps, { request, caller, route: protocol.name, idempotency, startedAt });
+    if ("replay" in turn) return again(turn.replay, { asked, requestId, protocol });
+    const headers = turnHeaders(turn.admission, deps.now());
     const model = await modelOf(turn, deps, headers);
     const send = asked.isStream ? stream : whole;
-    return await send({ asked, turn, model, requestId, protocol, request, headers }, deps);
+    return await send(
+      { asked, turn, model, requestId, protocol, signal: received.signal, headers, running },
+      deps,
+    );
   };
 }
 
 interface Sending<A extends Ask> extends Exchange<A> {
+  turn: Turn;
+  model: ResolvedModel;
   protocol: Protocol<A>;
-  request: Request;
+  /** Of the request: aborted when the client leaves. */
+  signal: AbortSignal;
   headers: Record<string, string>;
+  running: RunningTurns;
+}
+
+/** Tells the answer that the same request got before. */
+function again<A extends Ask>(
+  replay: Replay,
+  { protocol, ...asking }: Pick<Sending<A>, "asked" | "requestId" | "protocol">,
+): Response {
+  const { told, end } = replayed(replay);
+  const exchange = { ...asking, ...told };
+  const headers = turnHeaders({ ...told.turn.admission, limits: [] }, new Date(0));
+  if (!asking.asked.isStream) {
+    if (end.problem) throw withHeaders(end.problem, headers);
+    return json(protocol.whole(exchange, end), 200, headers);
+  }
+  const events = new EventStream();
+  const writer = protocol.write(exchange, events);
+  if (end.answer !== "") writer.delta(end.answer);
+  end.citations.forEach((citation) => writer.citation(citation));
+  end.toolCalls.forEach((call) => writer.toolCall(call));
+  writer.end(end);
+  events.close();
+  return new Response(events.body, { headers: { ...EVENT_STREAM_HEADERS, ...protocol.headers, ...headers } });
+}
+
+/** What running a turn takes: an end for when its client leaves, or the events that let the client come back. */
+function turnOptions<A extends Ask>(sending: Sending<A>) {
+  const { asked, model, running } = sending;
+  const controller = new AbortController();
+  const isResumable = asked.metadata?.resumable === true;
+  return {
+    model,
+    running,
+    controller,
+    leave: isResumable ? () => {} : () => controller.abort(),
+    ...(isResumable && { trace: new TurnTrace(sending) }),
+  };
 }
 
 async function whole<A extends Ask>(sending: Sending<A>, deps: ExchangeDeps): Promise<Response> {
-  const { turn, model, request, headers } = sending;
-  const controller = new AbortController();
-  const leave = () => controller.abort();
-  request.signal.addEventListener("abort", leave, { once: true });
-  if (request.signal.aborted) leave();
+  const { turn, signal, headers } = sending;
+  const { leave, ...options } = turnOptions(sending);
+  signal.addEventListener("abort", leave, { once: true });
+  if (signal.aborted) leave();
   const listener = { delta: () => {}, citation: () => {}, toolCall: () => {} };
-  const running = runTurn(turn, deps, { model, controller, listener });
+  const running = runTurn(turn, deps, { ...options, listener });
   deps.background(running);
   const end = await running;
-  request.signal.removeEventListener("abort", leave);
+  signal.removeEventListener("abort", leave);
   if (end.problem) throw withHeaders(end.problem, headers);
   // The client has left, so this is for the gateway's log alone.
-  if (request.signal.aborted) return new Response(null, { status: 499, headers });
+  if (signal.aborted) return new Response(null, { status: 499, headers });
   return json(sending.protocol.whole(sending, end), 200, headers);
 }
 
 function stream<A extends Ask>(sending: Sending<A>, deps: ExchangeDeps): Response {
-  const { turn, model, request, protocol, requestId } = sending;
-  const controller = new AbortController();
+  const { turn, signal, protocol, requestId } = sending;
   // Both tell that the client has left, whichever comes first; the signal counts only while the stream is open, since it
   // also aborts after a response that ended well.
-  const leave = () => controller.abort();
+  const { leave, ...options } = turnOptions(sending);
   const events = new EventStream({ onCancel: leave });
-  request.signal.addEventListener("abort", leave, { once: true });
-  if (request.signal.aborted) leave();
+  signal.addEventListener("abort", leave, { once: true });
+  if (signal.aborted) leave();
   const writer = protocol.write(sending, events);
   deps.background(run());
   return new Response(events.body, {
@@ -66,14 +118,14 @@ function stream<A extends Ask>(sending: Sending<A>, deps: ExchangeDeps): Respons
 
   async function run(): Promise<void> {
     try {
-      const end = await runTurn(turn, deps, { model, controller, listener: writer });
+      const end = await runTurn(turn, deps, { ...options, listener: writer });
       // The response began long ago, so the boundary cannot log this one.
       if (end.problem && end.problem.status >= 500) {
         deps.log.error("request_failed", end.problem, { request_id: requestId, function: "chat" });
       }
       writer.end(end);
     } finally {
-      request.signal.removeEventListener("abort", leave);
+      signal.removeEventListener("abort", leave);
       events.close();
     }
   }
@@ -95,7 +147,10 @@ async function modelOf(
 }
 
 function turnHeaders(
-  { admission: { turn_id, message_id, session_id, limits } }: Turn,
+  { turn_id, message_id, session_id, limits }: Pick<
+    Turn["admission"],
+    "turn_id" | "message_id" | "session_id" | "limits"
+  >,
   now: Date,
 ): Record<string, string> {
   return {

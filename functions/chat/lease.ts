@@ -1,11 +1,15 @@
 import type { Deps } from "../../shared/deps.ts";
 import type { Rpc } from "../../shared/rpc.ts";
+import type { TurnTrace } from "./trace.ts";
 
 /** Why a turn is told to stop before its model is done. */
 export type StopReason = "stopped" | "kill_switch" | "settled";
 
 /** Deltas are kept at most this often, which is far within the lease of 60 seconds. */
 const EVERY_MS = 2000;
+
+/** So often those of a resumable turn, whose reader waits for them. */
+const RESUMABLE_EVERY_MS = 250;
 
 /** Who answers and what was used so far: what is billed when the worker dies. */
 export type Used = Pick<
@@ -18,6 +22,8 @@ export interface LeaseOptions {
   used(): Used;
   /** Told once that the turn was stopped, switched off, or closed by somebody else. */
   onStop(reason: StopReason): void;
+  /** The events of a resumable turn, kept with what was said. */
+  trace?: TurnTrace;
   everyMs?: number;
 }
 
@@ -30,7 +36,7 @@ export class TurnLease {
   readonly #turnId: string;
   readonly #options: LeaseOptions;
   #said = "";
-  #batch: { seq: number; text: string } | null = null;
+  #batch: { seq: number; text: string; events?: ReturnType<TurnTrace["waiting"]> } | null = null;
   #seq = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
@@ -54,21 +60,23 @@ export class TurnLease {
   }
 
   #wait(): void {
-    this.#timer = setTimeout(() => void this.#append(), this.#options.everyMs ?? EVERY_MS);
+    const { trace, everyMs = trace ? RESUMABLE_EVERY_MS : EVERY_MS } = this.#options;
+    this.#timer = setTimeout(() => void this.#append(), everyMs);
   }
 
   async #append(): Promise<void> {
     // A batch whose outcome is unknown is sent again as it was: under its number it is stored once.
-    this.#batch ??= { seq: ++this.#seq, text: this.#said };
-    const { seq, text } = this.#batch;
+    const { trace } = this.#options;
+    this.#batch ??= { seq: ++this.#seq, text: this.#said, ...(trace && { events: trace.waiting() }) };
+    const { text, events = [] } = this.#batch;
     try {
       const { stop, reason } = await this.#deps.rpc.appendDeltas({
         turnId: this.#turnId,
-        seq,
-        text,
+        ...this.#batch,
         ...this.#options.used(),
       });
       this.#said = this.#said.slice(text.length);
+      trace?.stored(events.length);
       this.#batch = null;
       if (this.#isOver) return;
       if (stop) {
@@ -77,7 +85,7 @@ export class TurnLease {
       }
     } catch (error) {
       // The answer goes on without its safety net; if the outage outlasts the lease, the turn is reaped.
-      this.#deps.log.error("deltas_not_kept", error, { turn_id: this.#turnId, seq });
+      this.#deps.log.error("deltas_not_kept", error, { turn_id: this.#turnId, seq: this.#seq });
     }
     if (!this.#isOver) this.#wait();
   }

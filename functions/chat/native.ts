@@ -1,12 +1,12 @@
 import { readJson } from "../../shared/body.ts";
 import type { Ask } from "./ask.ts";
-import type { EventStream } from "./events.ts";
+import type { EventSink } from "./events.ts";
 import type { Exchange, Protocol, TurnWriter } from "./protocol.ts";
 import { CHAT_BYTES, ChatRequest } from "./schema.ts";
 import type { TurnEnd } from "./turn.ts";
 
 /** The protocol of `POST /chat`: one message in; JSON or numbered, named events out. */
-export const native: Protocol = { read, whole, write };
+export const native = { name: "chat", read, whole, write } satisfies Protocol;
 
 async function read(request: Request): Promise<Ask> {
   const body = await readJson(request, ChatRequest, { maxBytes: CHAT_BYTES });
@@ -37,7 +37,7 @@ function whole({ turn, model }: Exchange, end: TurnEnd): unknown {
   };
 }
 
-function write({ turn, model, requestId }: Exchange, events: EventStream): TurnWriter {
+function write({ turn, model, requestId }: Omit<Exchange, "asked">, events: EventSink): TurnWriter {
   const { turn_id, message_id, session_id, conversation_id } = turn.admission;
   const { modelId, provider } = model;
   events.send("meta", { turn_id, message_id, session_id, conversation_id, model: modelId, provider });

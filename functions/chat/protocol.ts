@@ -1,14 +1,22 @@
 import type { ResolvedModel } from "../../shared/models.ts";
-import type { Turn } from "./admission.ts";
+import type { Admitted } from "./admission.ts";
 import type { Ask } from "./ask.ts";
 import type { EventStream } from "./events.ts";
 import type { TurnEnd, TurnListener } from "./turn.ts";
 
+/** What an answer says of its turn and of who answers: of one that runs, or of one that is told again. */
+export interface Told {
+  turn: {
+    admission: Pick<Admitted, "turn_id" | "message_id" | "session_id" | "conversation_id"> & {
+      agent: Pick<Admitted["agent"], "id">;
+    };
+  };
+  model: Pick<ResolvedModel, "provider" | "modelId">;
+}
+
 /** One exchange that was let in: what was asked, its turn, and the model that answers. */
-export interface Exchange<A extends Ask = Ask> {
+export interface Exchange<A extends Ask = Ask> extends Told {
   asked: A;
-  turn: Turn;
-  model: ResolvedModel;
   requestId: string;
 }
 
@@ -20,6 +28,8 @@ export interface TurnWriter extends TurnListener {
 
 /** A way to ask an agent over HTTP and to be told the answer. */
 export interface Protocol<A extends Ask = Ask> {
+  /** Its name, under which an Idempotency-Key counts. */
+  name: string;
   /** What a request asks; throws the problem of one that asks nothing it could be answered. */
   read(request: Request): Promise<A>;
   /** The JSON of an answer that is whole. */

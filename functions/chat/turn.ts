@@ -5,10 +5,13 @@ import type { Match } from "../../shared/results.ts";
 import type { Turn } from "./admission.ts";
 import { type Answer, answer, nothing } from "./answer.ts";
 import type { Citation } from "./citations.ts";
+import { toolMetadata } from "./conversation.ts";
 import { type StopReason, TurnLease } from "./lease.ts";
 import { Meter } from "./meter.ts";
 import type { ToolCall } from "./model-stream.ts";
+import type { RunningTurns } from "./running.ts";
 import { settle, type SettlementRequest } from "./settlement.ts";
+import type { TurnTrace } from "./trace.ts";
 
 /** Tokens of a turn, as the HTTP contract shows them. */
 export interface Usage {
@@ -46,6 +49,10 @@ export interface TurnOptions {
   listener: TurnListener;
   /** The turn's own: aborted when the client leaves, and by the turn itself when it is told to stop. */
   controller: AbortController;
+  /** Where a stop finds it. */
+  running: RunningTurns;
+  /** Keeps the events of a resumable turn. */
+  trace?: TurnTrace;
 }
 
 type TurnDeps = Pick<Deps, "rpc" | "embed" | "log" | "background" | "now">;
@@ -55,32 +62,37 @@ type TurnDeps = Pick<Deps, "rpc" | "embed" | "log" | "background" | "now">;
  * settle; one that it could not (the process was killed, the database stayed away) is settled by `reap_turns`.
  */
 export async function runTurn(turn: Turn, deps: TurnDeps, options: TurnOptions): Promise<TurnEnd> {
-  const { model, listener, controller } = options;
+  const { model, controller, running, trace } = options;
+  const listeners = trace ? [options.listener, trace.writer] : [options.listener];
   let stopped: StopReason | null = null;
+  const stop = (reason: StopReason) => {
+    stopped ??= reason;
+    controller.abort();
+  };
   const meter = new Meter();
   const lease = new TurnLease(turn.admission.turn_id, deps, {
     used: () => {
       const { input, output } = meter.soFar();
       return { provider: model.provider, model: model.modelId, inputTokens: input, outputTokens: output };
     },
-    onStop: (reason) => {
-      stopped = reason;
-      controller.abort();
-    },
+    onStop: stop,
+    trace,
   });
-  const answered = await answer(turn, deps, {
-    model: model.model,
-    meter,
-    signal: controller.signal,
-    say: (text) => {
-      lease.keep(text);
-      listener.delta(text);
-    },
-    cite: (citation) => listener.citation(citation),
-    call: (tool) => listener.toolCall(tool),
-  });
+  const work = () =>
+    answer(turn, deps, {
+      model: model.model,
+      meter,
+      signal: controller.signal,
+      say: (text) => {
+        lease.keep(text);
+        for (const listener of listeners) listener.delta(text);
+      },
+      cite: (citation) => listeners.forEach((listener) => listener.citation(citation)),
+      call: (tool) => listeners.forEach((listener) => listener.toolCall(tool)),
+    });
+  const answered = await running.during(turn.admission.turn_id, stop, work);
   lease.end();
-  return await close(turn, deps, { model, answered, stopped });
+  return await close(turn, deps, { model, answered, stopped, trace });
 }
 
 /** Settles a turn whose model could not even be called; what was wrong is the result's problem. */
@@ -96,10 +108,15 @@ interface Closing {
   model: Pick<ResolvedModel, "provider" | "modelId">;
   answered: Answer;
   stopped: StopReason | null;
+  trace?: TurnTrace;
 }
 
 /** Settles what was answered and says how it ended. */
-async function close(turn: Turn, deps: TurnDeps, { model, answered, stopped }: Closing): Promise<TurnEnd> {
+async function close(
+  turn: Turn,
+  deps: TurnDeps,
+  { model, answered, stopped, trace }: Closing,
+): Promise<TurnEnd> {
   const responseTimeMs = Math.round(performance.now() - turn.startedAt);
   const verdict = judge(answered, stopped);
   const { usage: { input, output }, firstTokenMs } = answered;
@@ -124,6 +141,7 @@ async function close(turn: Turn, deps: TurnDeps, { model, answered, stopped }: C
       duration_ms: responseTimeMs,
     }],
     errorCode: verdict.problem?.code ?? null,
+    messageMetadata: toolMetadata(answered),
     retrieved: answered.retrieved.map(({ id, document_id, similarity, score }) => ({
       chunk_id: id,
       document_id,
@@ -131,6 +149,19 @@ async function close(turn: Turn, deps: TurnDeps, { model, answered, stopped }: C
       score,
     })),
   };
+  const end: TurnEnd = {
+    problem: verdict.problem,
+    messageId: answered.text === "" && answered.toolCalls.length === 0 ? null : turn.admission.message_id,
+    answer: answered.text,
+    citations: answered.citations,
+    toolCalls: answered.toolCalls,
+    retrieved: answered.retrieved,
+    usage: { input_tokens: input, output_tokens: output, total_tokens: input + output },
+    finishReason: verdict.finishReason,
+    responseTimeMs,
+    createdAt: deps.now().toISOString(),
+  };
+  if (trace) request.events = trace.end(end);
   const settled = await settle(request, deps);
   deps.log.info("turn_ended", {
     turn_id: turn.admission.turn_id,
@@ -145,18 +176,7 @@ async function close(turn: Turn, deps: TurnDeps, { model, answered, stopped }: C
     response_time_ms: responseTimeMs,
     settled: settled !== null,
   });
-  return {
-    problem: verdict.problem,
-    messageId: answered.text === "" && answered.toolCalls.length === 0 ? null : turn.admission.message_id,
-    answer: answered.text,
-    citations: answered.citations,
-    toolCalls: answered.toolCalls,
-    retrieved: answered.retrieved,
-    usage: settled?.usage ?? { input_tokens: input, output_tokens: output, total_tokens: input + output },
-    finishReason: verdict.finishReason,
-    responseTimeMs,
-    createdAt: settled?.created_at ?? deps.now().toISOString(),
-  };
+  return settled === null ? end : { ...end, usage: settled.usage, createdAt: settled.created_at };
 }
 
 interface Verdict {

@@ -92,7 +92,7 @@ async function find(
     return { ...await targetOf(caller, agent_id, deps, { write }), documentId };
   }
   const rpc = caller.kind === "user" ? deps.rpcAs(caller.token) : deps.rpc;
-  const agentId = await rpc.documentAgent({ documentId }) ?? missing();
+  const agentId = await rpc.documentAgent(documentId) ?? missing();
   return { ...await targetOf(caller, agentId, deps, { write }), documentId };
 }
 

@@ -316,6 +316,7 @@ as $$
 $$;
 comment on function private.random_hex() is '256 bits of strong randomness as 64 hex digits: three random UUIDs carry 366 bits.';
 revoke execute on function private.random_hex() from public, anon, authenticated;
+grant execute on function private.random_hex() to service_role;
 
 create function private.hash_token(token text) returns text
 language sql immutable security invoker set search_path = ''

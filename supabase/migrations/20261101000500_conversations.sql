@@ -7,8 +7,9 @@ create table public.conversations (
   agent_id uuid not null references public.agents (id) on delete cascade,
   session_id text not null,
   visitor_id text,
+  visitor_verified boolean not null default false,
   user_id uuid,
-  api_key_id uuid references public.api_keys (id) on delete set null,
+  api_key_id uuid,
   channel text not null default 'api',
   status text not null default 'active',
   language text,
@@ -18,7 +19,7 @@ create table public.conversations (
   closed_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  constraint conversations_one_per_session unique (agent_id, session_id),
+  constraint conversations_one_per_session unique (session_id, agent_id),
   constraint conversations_session_id_is_1_to_200_characters check (char_length(session_id) between 1 and 200),
   constraint conversations_visitor_id_is_1_to_200_characters check (char_length(visitor_id) between 1 and 200),
   constraint conversations_channel_is_known check (channel in ('api', 'widget', 'openai', 'dashboard', 'admin', 'import')),
@@ -29,15 +30,12 @@ create table public.conversations (
   constraint conversations_metadata_is_a_small_object check (jsonb_typeof(metadata) = 'object' and octet_length(metadata::text) <= 24576)
 );
 comment on table public.conversations is
-  'One session of a visitor with an agent. `updated_at` moves with every message; the asker (`user_id`) has no key, so a conversation outlives the account until it is erased or pruned.';
--- Partial ones, so that the lookup of a session cannot choose them by mistake while there are no statistics yet.
-create index conversations_agent_updated on public.conversations (agent_id, updated_at desc) where status <> 'deleted';
+  'One session of a visitor with an agent. `updated_at` moves with every message; the asker (`user_id`) has no foreign key, so a conversation outlives the account until it is erased or pruned; neither has the API key, whose row goes only with the agent.';
+create index conversations_agent_updated on public.conversations (agent_id, updated_at desc);
 create index conversations_visitor on public.conversations (agent_id, visitor_id) where visitor_id is not null;
 create index conversations_user_id on public.conversations (user_id) where user_id is not null;
-create index conversations_api_key_id on public.conversations (api_key_id);
 create index conversations_idle on public.conversations (updated_at) where status = 'active';
-create index conversations_session_id on public.conversations (session_id) where status <> 'deleted';
-create index conversations_deleted on public.conversations (agent_id) where status = 'deleted';
+create index conversations_hidden on public.conversations (agent_id) where status = 'deleted' or channel = 'admin';
 -- Closing or archiving is not activity: only a message moves `updated_at`.
 create trigger conversations_updated_at before update of message_count on public.conversations
   for each row execute function public.update_updated_at_column();
@@ -79,6 +77,7 @@ create table public.turns (
   user_message_id uuid not null,
   message_id uuid not null,
   period date not null,
+  reserved_in text[] not null default '{owner}',
   reserved_tokens bigint not null,
   reserved_cost numeric(20, 10) not null default 0,
   input_tokens integer not null default 0,
@@ -89,19 +88,21 @@ create table public.turns (
   retrieved jsonb not null default '[]',
   error_code text,
   stop_requested boolean not null default false,
+  resumable boolean not null default false,
   leased_until timestamptz not null,
   settled_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint turns_state_is_known check (state in ('admitted', 'streaming', 'completed', 'failed', 'aborted')),
   constraint turns_settled_means_ended check ((settled_at is not null) = (state in ('completed', 'failed', 'aborted'))),
+  constraint turns_reserved_in_are_scopes check (reserved_in <@ '{owner,key,agent}'),
   constraint turns_reservation_is_not_negative check (reserved_tokens >= 0 and reserved_cost >= 0),
   constraint turns_tokens_are_not_negative check (input_tokens >= 0 and output_tokens >= 0),
   constraint turns_attempts_are_a_list check (jsonb_typeof(attempts) = 'array'),
   constraint turns_retrieved_is_a_list check (jsonb_typeof(retrieved) = 'array')
 );
 comment on table public.turns is
-  'The state machine of one exchange: admitted, streaming, then completed, failed or aborted, exactly once. Holds the reservation until settlement and its lease while a function works on it. Agent, owner and key repeat the conversation''s, whose key removes the row.';
+  'The state machine of one exchange: admitted, streaming, then completed, failed or aborted, exactly once. Holds the reservation until settlement (`reserved_in`: in which counters) and its lease while a function works on it. Agent, owner and key repeat the conversation''s, whose key removes the row.';
 -- One exchange of a session at a time: two answers cannot interleave in one history.
 create unique index turns_one_open_per_conversation on public.turns (conversation_id) where settled_at is null;
 create index turns_conversation_id on public.turns (conversation_id);
@@ -113,12 +114,35 @@ create table public.turn_deltas (
   turn_id uuid not null references public.turns (id) on delete cascade,
   seq integer not null,
   text text not null,
+  events jsonb not null default '[]',
   created_at timestamptz not null default now(),
   constraint turn_deltas_pkey primary key (turn_id, seq),
-  constraint turn_deltas_seq_is_positive check (seq > 0)
+  constraint turn_deltas_seq_is_positive check (seq > 0),
+  constraint turn_deltas_events_are_a_list check (jsonb_typeof(events) = 'array')
 );
+create index turn_deltas_created_at on public.turn_deltas (created_at);
 comment on table public.turn_deltas is
-  'What an answer said so far, in batches, so that a killed worker loses at most the last seconds. Gone with the settlement.';
+  'What an answer said so far, in batches, so that a killed worker loses at most the last seconds. Gone with the settlement, but for a resumable turn, whose numbered events can be read on for an hour.';
+
+create table public.idempotency_keys (
+  credential uuid not null,
+  route text not null,
+  key text not null,
+  request_hash text not null,
+  turn_id uuid not null,
+  created_at timestamptz not null default now(),
+  constraint idempotency_keys_pkey primary key (credential, route, key),
+  -- Claimed before its turn is stored, in the same transaction.
+  constraint idempotency_keys_turn_id_fkey foreign key (turn_id) references public.turns (id) on delete cascade
+    deferrable initially deferred,
+  constraint idempotency_keys_route_is_1_to_100_characters check (char_length(route) between 1 and 100),
+  constraint idempotency_keys_key_is_1_to_255_characters check (char_length(key) between 1 and 255),
+  constraint idempotency_keys_request_hash_is_sha256 check (request_hash ~ '^[0-9a-f]{64}$')
+);
+comment on table public.idempotency_keys is
+  'Which turn answered an Idempotency-Key of a credential (API key or user) on a route, for 24 hours.';
+create index idempotency_keys_turn_id on public.idempotency_keys (turn_id);
+create index idempotency_keys_created_at on public.idempotency_keys (created_at);
 
 create table public.feedback (
   id uuid primary key default gen_random_uuid(),
@@ -196,13 +220,14 @@ alter table public.conversations enable row level security;
 alter table public.messages enable row level security;
 alter table public.turns enable row level security;
 alter table public.turn_deltas enable row level security;
+alter table public.idempotency_keys enable row level security;
 alter table public.feedback enable row level security;
 alter table public.entity_memory enable row level security;
 alter table public.conversation_contexts enable row level security;
 
-revoke all on public.conversations, public.messages, public.turns, public.turn_deltas, public.feedback, public.entity_memory,
+revoke all on public.conversations, public.messages, public.turns, public.turn_deltas, public.idempotency_keys, public.feedback, public.entity_memory,
   public.conversation_contexts from public, anon, authenticated, service_role;
-grant select, insert, update, delete on public.conversations, public.messages, public.turns, public.turn_deltas, public.feedback,
+grant select, insert, update, delete on public.conversations, public.messages, public.turns, public.turn_deltas, public.idempotency_keys, public.feedback,
   public.entity_memory, public.conversation_contexts to service_role;
 grant select on public.conversations, public.messages, public.turns, public.feedback, public.entity_memory, public.conversation_contexts
   to authenticated;
@@ -217,36 +242,37 @@ comment on function private.asked_conversations is 'The conversations that the c
 revoke execute on function private.asked_conversations from public, anon;
 grant execute on function private.asked_conversations to authenticated, service_role;
 
-create function private.deleted_conversations() returns setof uuid
+create function private.hidden_conversations() returns setof uuid
 language sql stable security definer set search_path = '' rows 20
 as $$
   select c.id from public.conversations c
-  where c.status = 'deleted' and c.agent_id = any (array(select private.visible_agents('viewer')))
+  where (c.status = 'deleted' or c.channel = 'admin') and c.agent_id = any (array(select private.visible_agents('viewer')))
 $$;
-comment on function private.deleted_conversations is
-  'The conversations of the caller''s agents that are deleted and not yet erased: what is in them is hidden too.';
-revoke execute on function private.deleted_conversations from public, anon;
-grant execute on function private.deleted_conversations to authenticated, service_role;
+comment on function private.hidden_conversations is
+  'The conversations of the caller''s agents that members do not see, and neither what is in them: deleted ones that are not yet erased, and what admins ask.';
+revoke execute on function private.hidden_conversations from public, anon;
+grant execute on function private.hidden_conversations to authenticated, service_role;
 
 -- Members read the conversations of their agents, askers their own, admins all.
 create policy "members, askers and admins read conversations" on public.conversations for select to authenticated
-  using ((agent_id = any (array(select private.visible_agents('viewer'))) and status <> 'deleted')
+  using ((agent_id = any (array(select private.visible_agents('viewer'))) and status <> 'deleted' and channel <> 'admin')
     or id = any (array(select private.asked_conversations())) or (select private.is_admin()));
 create policy "members, askers and admins read messages" on public.messages for select to authenticated
   using ((agent_id = any (array(select private.visible_agents('viewer')))
-      and conversation_id <> all (array(select private.deleted_conversations())))
+      and conversation_id <> all (array(select private.hidden_conversations())))
     or conversation_id = any (array(select private.asked_conversations())) or (select private.is_admin()));
 create policy "members and admins read turns" on public.turns for select to authenticated
   using ((agent_id = any (array(select private.visible_agents('viewer')))
-      and conversation_id <> all (array(select private.deleted_conversations()))) or (select private.is_admin()));
+      and conversation_id <> all (array(select private.hidden_conversations()))) or (select private.is_admin()));
 create policy "members and admins read feedback" on public.feedback for select to authenticated
   using (agent_id = any (array(select private.visible_agents('viewer'))) or (select private.is_admin()));
 create policy "members read memory" on public.entity_memory for select to authenticated
   using (agent_id = any (array(select private.visible_agents('viewer')))
-    and conversation_id <> all (array(select private.deleted_conversations())));
+    and conversation_id <> all (array(select private.hidden_conversations())));
 create policy "members read contexts" on public.conversation_contexts for select to authenticated
   using (agent_id = any (array(select private.visible_agents('viewer')))
-    and conversation_id <> all (array(select private.deleted_conversations())));
+    and conversation_id <> all (array(select private.hidden_conversations())));
+create policy nobody on public.idempotency_keys as restrictive for all to anon, authenticated using (false);
 create policy nobody on public.turn_deltas as restrictive for all to anon, authenticated using (false);
 
 -- Sessions ----------------------------------------------------------------------------------------------------------
@@ -263,7 +289,8 @@ begin
     raise exception 'validation_failed' using errcode = 'PT422', detail = 'limit is 1 to 200.';
   end if;
   select c.id into conversation from public.conversations c join public.agents a on a.id = c.agent_id and a.deleted_at is null
-    where c.agent_id = session_messages.agent_id and c.session_id = session_messages.session_id and c.status <> 'deleted';
+    where c.agent_id = session_messages.agent_id and c.session_id = session_messages.session_id and c.status <> 'deleted'
+      and c.channel <> 'admin';
   if not found then
     return null;
   end if;
@@ -291,6 +318,7 @@ begin
   -- Usage and bill are in the ledger and stay; a turn still open is settled there and finds nothing to write to.
   delete from public.entity_memory e where e.conversation_id = clear_conversation.conversation_id;
   delete from public.conversation_contexts x where x.conversation_id = clear_conversation.conversation_id;
+  delete from public.idempotency_keys i using public.turns t where t.conversation_id = clear_conversation.conversation_id and i.turn_id = t.id;
   delete from public.turn_deltas d using public.turns t where t.conversation_id = clear_conversation.conversation_id and d.turn_id = t.id;
   delete from public.messages m where m.conversation_id = clear_conversation.conversation_id;
   update public.turns t set stop_requested = t.stop_requested or t.settled_at is null, retrieved = '[]'
@@ -315,7 +343,8 @@ begin
   -- Without an agent the session must be one that the caller may write, and only one.
   named := array(select c.id from public.conversations c join public.agents a on a.id = c.agent_id and a.deleted_at is null
     where c.session_id = p_session_id and (p_agent_id is null or c.agent_id = p_agent_id) and c.status <> 'deleted'
-      and (private.is_service() or c.agent_id in (select private.visible_agents('editor')))
+      and (private.is_service() or c.user_id = (select auth.uid())
+        or (c.channel <> 'admin' and c.agent_id in (select private.visible_agents('editor'))))
     for update of c);
   if cardinality(named) = 0 then
     raise exception 'not_found' using errcode = 'PT404', detail = 'No such session.';

@@ -7,8 +7,8 @@ drop function
   public.reset_chat_session,
   private.clear_conversation,
   public.session_messages;
-drop table public.conversation_contexts, public.entity_memory, public.feedback, public.turn_deltas, public.turns, public.messages,
+drop table public.conversation_contexts, public.entity_memory, public.feedback, public.idempotency_keys, public.turn_deltas, public.turns, public.messages,
   public.conversations;
 drop function
   private.asked_conversations,
-  private.deleted_conversations;
+  private.hidden_conversations;

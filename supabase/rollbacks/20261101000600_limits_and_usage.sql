@@ -1,7 +1,6 @@
 -- Undoes limits_and_usage. Drops for good: all rate limits and blocks, the monthly counters with their reservations, the
--- ledger, prices, incidents and the providers' health. Settle or reap open turns first.
+-- ledger, prices, incidents and the providers' health.
 
-select private.remove_job('reap_turns');
 select private.remove_job('forget_provider_health');
 select private.remove_job('forget_rate_limits');
 select private.remove_job('close_idle_conversations');
@@ -11,31 +10,12 @@ drop policy "agent_reader reads conversations" on public.conversations;
 drop policy "agent_reader reads messages" on public.messages;
 drop policy "agent_reader reads memory" on public.entity_memory;
 revoke select on public.conversations, public.messages, public.entity_memory from agent_reader;
-drop trigger turns_release_reservation on public.turns;
 drop function
   private.erase_agents,
   private.can_erase,
   private.close_idle_conversations,
-  private.reap_turns,
-  private.settle_abandoned,
-  private.release_reservation,
-  public.settle_turn,
-  private.hold_turn,
-  private.store_answer,
-  private.bill_turn,
-  public.append_deltas,
-  public.admit_turn,
-  private.take_turn,
-  private.agent_settings,
-  private.open_turn,
-  private.forget_session,
-  private.hold_session,
-  private.budget_refusal,
-  private.reserve,
-  private.spend_limits,
-  private.caller_refusal,
-  private.refusal,
   private.cost_estimate,
+  private.admin_prompt,
   private.agent_prompt,
   private.agent_facts,
   private.model_cost,
@@ -49,7 +29,6 @@ drop function
   public.report_incident,
   public.validate_api_key,
   private.touch_key,
-  private.load_caller,
   public.usage_summary,
   private.quota,
   private.month_of,
@@ -61,4 +40,3 @@ drop function
   private.spend,
   private.sixtieth_end;
 drop table public.provider_health, public.security_incidents, public.model_prices, public.usage_logs, public.usage_counters, public.rate_limits;
-drop type private.caller;

@@ -23,7 +23,7 @@ type Missing<Needed extends string, Sent> = Needed extends
   : Needed;
 
 // Methods that read a table under its policies, where a SQL function would only repeat the query.
-const tableReads = ["documentAgent"] as const;
+const tableReads = ["documentAgent", "turnAgent"] as const;
 
 type Faults<Methods> = {
   [M in Exclude<NamesOf<Methods>, typeof tableReads[number]>]: Snake<M> extends keyof Functions

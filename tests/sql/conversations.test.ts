@@ -173,7 +173,7 @@ rolledBack("a session function is the service role's alone", async (session) => 
     const sql of [
       `public.session_messages('${client.agentId}', 's')`,
       `public.save_feedback('${client.agentId}', '${message_id}', 1)`,
-      "public.admit_turn('x', 'x', 1)",
+      "public.admit_turn('x', 1, 'x')",
       `public.settle_turn('${message_id}', 'completed', 'x', 'x')`,
       "private.reap_turns()",
     ]

@@ -7,7 +7,7 @@ const config = (session: Session, key: string, setting: unknown) =>
   session.query("update public.app_config set value = $2 where key = $1", [key, JSON.stringify(setting)]);
 
 rolledBack(
-  "a turn reserves its message, its longest cost in tokens and money, in plan, agent and key",
+  "a turn reserves its message, its longest cost in tokens and money, in the plan and where a limit is set",
   async (session) => {
     const client = await makeClient(session, {
       agent: {
@@ -27,7 +27,7 @@ rolledBack(
       reserved_tokens: 1200,
       reserved_cost: 0.0105,
     };
-    assertEquals(await counters(session, client), { agent: reserved, key: reserved, owner: reserved });
+    assertEquals(await counters(session, client), { agent: reserved, owner: reserved });
     await change(session, "agents", client.agentId, { rag_enabled: true, match_count: 10 });
     await admit(session, client, { message_tokens: 100 });
     assertEquals((await counters(session, client)).owner!.reserved_tokens, 1200 + 1200 + 3200);

@@ -159,7 +159,7 @@ export const rules: Rule[] = [
         'public.create_api_key', 'public.rotate_api_key', 'public.revoke_api_key', 'public.rotate_identity_secret',
         'public.create_invitation', 'public.accept_invitation', 'public.publish_prompt', 'public.activate_prompt',
         'public.set_company_fact', 'public.agent_access', 'public.usage_summary', 'public.reset_chat_session',
-        'private.is_admin', 'private.visible_agents', 'private.asked_conversations', 'private.deleted_conversations')`,
+        'private.is_admin', 'private.visible_agents', 'private.asked_conversations', 'private.hidden_conversations')`,
   },
   {
     name: "functions over the API are security invoker, or say who may do what themselves",

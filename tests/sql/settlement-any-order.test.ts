@@ -69,7 +69,10 @@ rolledBack(
     await fc.assert(
       fc.asyncProperty(steps, async (plan) => {
         await session.exec("savepoint run");
-        const client = await makeClient(session);
+        const client = await makeClient(session, {
+          agent: { monthly_tokens: 1_000_000 },
+          key: { monthly_messages: 1000 },
+        });
         await play(session, client, plan as Step[]);
         const [open] = await session.query(
           `select count(*)::integer as messages, coalesce(sum(reserved_tokens), 0)::integer as tokens from public.turns

@@ -109,7 +109,8 @@ async function conversation(session: Session, agentId: string): Promise<void> {
   const turn = (sessionId: string) =>
     one<{ turn_id: string; message_id: string; conversation_id: string }>(
       session,
-      "public.admit_turn(encode(sha256($1::text::bytea), 'hex'), 'May I return it?', 5, $2)",
+      `public.admit_turn('May I return it?', 5, encode(sha256($1::text::bytea), 'hex'), $2, idempotency_key => $2,
+         route => 'chat', request_hash => repeat('c', 64))`,
       [key, sessionId],
     );
   const settled = await turn("session-settled-0001");

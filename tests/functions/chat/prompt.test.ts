@@ -41,6 +41,11 @@ const admission: Admitted = {
   history: [],
   api_key_id: "k",
   limits: [],
+  channel: "api",
+  visitor_verified: false,
+  flags: { conversation_guard: true, role_lock: true, topic_lock: true, topic_lock_turns: 3 },
+  recall: false,
+  provider_key: null,
 };
 
 const chunk = (content: string, id: number): Match => ({
