@@ -34,7 +34,8 @@ comment on table public.conversations is
 create index conversations_agent_updated on public.conversations (agent_id, updated_at desc);
 create index conversations_visitor on public.conversations (agent_id, visitor_id) where visitor_id is not null;
 create index conversations_user_id on public.conversations (user_id) where user_id is not null;
-create index conversations_idle on public.conversations (updated_at) where status = 'active';
+-- Ranges of blocks, for the job alone: a tree would make every message write all indexes of the row anew.
+create index conversations_idle on public.conversations using brin (updated_at) where status = 'active';
 create index conversations_hidden on public.conversations (agent_id) where status = 'deleted' or channel = 'admin';
 -- Closing or archiving is not activity: only a message moves `updated_at`.
 create trigger conversations_updated_at before update of message_count on public.conversations

@@ -146,21 +146,32 @@ create function private.spend_together(keys text[], capacities integer[], as_of 
 language plpgsql volatile security invoker set search_path = ''
 as $$
 declare
+  now_ms bigint := floor(extract(epoch from as_of) * 1000);
+  next_sixtieth timestamptz := private.sixtieth_end(60, as_of);
   spent jsonb;
 begin
-  -- One statement for all, in the order given; a limit that is full, blocked or begins another sixtieth is left out.
+  -- One statement for all, in the order given. Where a sixtieth has ended, what was spent in it becomes a mark, and marks
+  -- older than the window go, as in private.begin_sixtieth. A limit that is full or blocked is left out.
   with added as (
     insert into public.rate_limits as l (key, window_seconds, total, recent, recent_at, steady_until)
-    select k, 60, 1, 1, as_of, private.sixtieth_end(60, as_of) from unnest(keys) k
+    select k, 60, 1, 1, as_of, next_sixtieth from unnest(keys) k
     on conflict on constraint rate_limits_pkey do update
-      set total = l.total + 1, recent = l.recent + 1, recent_at = greatest(l.recent_at, as_of)
-      where l.total < capacities[array_position(keys, l.key)] and l.steady_until > as_of and l.window_seconds = 60
+      set recent = case when l.steady_until > as_of then l.recent + 1 else 1 end, recent_at = greatest(l.recent_at, as_of),
+        (marks, total, steady_until) = (
+          select case when l.steady_until > as_of then l.marks else coalesce(array_agg(m order by n), '{}') end,
+            case when l.steady_until > as_of then l.total else coalesce(sum(m & 1048575), 0) end + 1,
+            case when l.steady_until > as_of then l.steady_until else least(next_sixtieth, to_timestamp((min(m >> 20) + 60000) / 1000.0)) end
+          from unnest(case when l.steady_until > as_of then '{}'
+            else l.marks || ((ceil(extract(epoch from l.recent_at) * 1000)::bigint << 20) + l.recent) end) with ordinality u (m, n)
+          where (m >> 20) + 60000 > now_ms)
+      where l.total < capacities[array_position(keys, l.key)] and l.window_seconds = 60
+        and (l.steady_until > as_of or (l.blocked_until is null and l.recent_at <= as_of and cardinality(l.marks) < 60))
     returning l.key, l.total
   )
   select coalesce(jsonb_object_agg(a.key, a.total), '{}') into spent from added a;
   return spent;
 end $$;
-comment on function private.spend_together is 'Spends one of each limit per minute where that is a plain addition; answers the totals of those it spent.';
+comment on function private.spend_together is 'Spends one of each limit per minute; answers the totals of those it spent, and leaves out what is full or blocked.';
 revoke execute on function private.spend_together from public, anon, authenticated;
 grant execute on function private.spend_together to service_role;
 
@@ -187,8 +198,8 @@ begin
       capacities := capacities[:n - 1] || capacities[n + 1:];
     end if;
   end loop;
-  -- The refusal that many repeat is found by a look and writes nothing.
-  if not exists (select from public.rate_limits l where l.key = any (keys) and l.total >= capacities[array_position(keys, l.key)]) then
+  -- The refusal that many repeat, of a key at its limit, is found by a look and writes nothing.
+  if not exists (select from public.rate_limits l where l.key = keys[1] and l.total >= capacities[1]) then
     quick := private.spend_together(keys, capacities, as_of);
   end if;
   for n in 1..cardinality(keys) loop

@@ -13,7 +13,8 @@ export async function assertBalanced(session: Session): Promise<void> {
     `select u.scope, u.subject_id, u.reserved_messages, t.open, u.reserved_tokens, t.held, u.tokens, l.used
      from public.usage_counters u,
        lateral (select count(*) as open, coalesce(sum(t.reserved_tokens), 0) as held from public.turns t
-         where t.settled_at is null and u.subject_id in (t.owner_id, t.agent_id, t.limit_group)) t,
+         where t.settled_at is null and u.subject_id in (t.owner_id, t.agent_id, t.limit_group)
+           and u.scope = any (t.reserved_in)) t,
        lateral (select coalesce(sum(l.input_tokens + l.output_tokens), 0) as used from public.usage_logs l
          where u.subject_id in (l.owner_id, l.agent_id, l.api_key_id)) l
      where (u.reserved_messages, u.reserved_tokens, u.tokens) <> (t.open, t.held, l.used)`,
