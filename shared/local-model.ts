@@ -8,6 +8,7 @@ import type {
 import { detectLanguage } from "./language.ts";
 import { sentencesOf } from "./sentences.ts";
 import { parseSources } from "./sources.ts";
+import { stemOf } from "./stems.ts";
 import { wordWeight } from "./stop-words.ts";
 import { countTokens } from "./tokens.ts";
 import { foldedWords } from "./words.ts";
@@ -121,7 +122,10 @@ function reply(prompt: LanguageModelV4Prompt): string {
       detectLanguage(sources.map(({ content }) => content).join("\n"));
     return phrases[language === "fr" || language === null ? "fr" : "en"].unknown;
   }
-  return quotes.map(({ text, source }) => withMarker(text, source)).join(" ");
+  return quotes.flatMap(({ text, source }) =>
+    sentencesOf(text).map((sentence) => withMarker(sentence, source))
+  )
+    .join(" ");
 }
 
 /** A sentence of a source, as plain text. */
@@ -276,26 +280,6 @@ function score({ stems, subject, place }: Sentence, weights: Map<string, number>
 
 function stemsOf(text: string): Set<string> {
   return new Set(foldedWords(text).map(stemOf));
-}
-
-// Words for one thing that share no beginning, each group under its first.
-const synonyms = new Map(
-  [
-    "cost costs price prices fee fees charge charges charged cout couter coute coutent prix tarif tarifs",
-    "hours hour heure heures horaire horaires",
-    "theft thefts steal stole stolen vol vole volee voler",
-    "open opens opened opening ouvert ouverts ouverte ouvertes ouverture ouvre ouvrez",
-    "phone phones telephone telephones",
-    "email emails mail courriel",
-    "identity id identite",
-    "old age ages aged",
-  ].flatMap((group) => group.split(" ").map((word, _, [first]) => [word, first!] as const)),
-);
-
-/** What the forms of a word share: "livrer" and "livraison", "open" and "opening", "cancel" and "cancelling" meet. */
-function stemOf(word: string): string {
-  return (synonyms.get(word) ?? word).replace(/(?<=^.{3,})(?:aison|ation|ement|ing|er|ed|ez|ons|ent)s?$/, "")
-    .slice(0, 5).replace(/(?<=^.{3,})(?:es|s|e)$/, "").replace(/(?<=^..+)(.)\1$/, "$1");
 }
 
 /** A sentence without the signs of Markdown and without line breaks. */
