@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { problem } from "./errors.ts";
+import { type Problem, problem } from "./errors.ts";
 
 /** Reads a whole body, counting the bytes that really arrive; stops and throws `body_too_large` beyond `maxBytes`. */
 export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
@@ -55,6 +55,18 @@ export function validate<T extends z.ZodType>(schema: T, input: unknown): z.infe
   throw problem("validation_failed", `Cannot accept the request: ${where} is not valid`, {
     members: { errors },
   });
+}
+
+/** The problem for one member of a request that is not valid; `path` is as in `messages.0.content`. */
+export function invalid(path: string, message: string): Problem {
+  return problem("validation_failed", `Cannot accept the request: ${path || "the body"} ${message}`, {
+    members: { errors: [{ path, message }] },
+  });
+}
+
+/** The problem for a member of a request that is understood and not supported; `param` names it. */
+export function unsupported(param: string, reason = "it is not supported"): Problem {
+  return problem("unsupported_parameter", `Cannot use ${param}: ${reason}`, { members: { param } });
 }
 
 /** The media type of a request without its parameters, lower case, or an empty text. */

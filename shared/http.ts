@@ -14,12 +14,26 @@ export interface RouteContext {
 /** Answers one route; throws a `Problem` for every outcome that is an error. */
 export type Handler = (request: Request, context: RouteContext) => Response | Promise<Response>;
 
+/** How errors are told. */
+export interface ErrorFormat {
+  /** The media type of the body. */
+  type: string;
+  body(problem: Problem, requestId: string): unknown;
+}
+
 /** One route of a function; `path` is relative to the function and may hold `:names`, such as `/:id/file`. */
 export interface Route {
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   path: string;
   handle: Handler;
+  /** How its errors are told, where that is not RFC 9457; also those of unknown paths with the same first segment. */
+  errors?: ErrorFormat;
 }
+
+const problemJson: ErrorFormat = {
+  type: "application/problem+json",
+  body: (problem, requestId) => problem.body(requestId),
+};
 
 const exposed = [
   "x-request-id",
@@ -46,11 +60,18 @@ export function serve(
   const table = routes.map((route) => ({ ...route, segments: split(route.path) }));
   return async (request) => {
     const requestId = requestIdOf(request);
+    const url = new URL(request.url);
+    const path = split(url.pathname);
+    if (path[0] === name) path.shift();
+    const found = table.flatMap((route) => {
+      const params = match(route.segments, path);
+      return params ? [{ route, params }] : [];
+    });
     let response: Response;
     try {
-      response = await dispatch(request);
+      response = await dispatch();
     } catch (error) {
-      response = refuse(reported(error, request), requestId);
+      response = refuse(reported(error));
     }
     // Also on an error: the limit is spent all the same.
     for (const [header, value] of Object.entries(notedHeaders(request))) response.headers.set(header, value);
@@ -59,7 +80,7 @@ export function serve(
     response.headers.set("access-control-expose-headers", exposed);
     return response;
 
-    function reported(error: unknown, request: Request): Problem {
+    function reported(error: unknown): Problem {
       const fields = { request_id: requestId, function: name, method: request.method };
       if (request.signal.aborted && error === request.signal.reason) {
         // A caller who left reads no answer, and nothing is wrong with us.
@@ -73,14 +94,19 @@ export function serve(
       return known;
     }
 
-    function dispatch(request: Request): Response | Promise<Response> {
-      const url = new URL(request.url);
-      const path = split(url.pathname);
-      if (path[0] === name) path.shift();
-      const found = table.flatMap((route) => {
-        const params = match(route.segments, path);
-        return params ? [{ route, params }] : [];
-      });
+    function refuse(problem: Problem): Response {
+      const near = found[0]?.route ??
+        table.find(({ segments }) => segments[0] !== undefined && segments[0] === path[0]);
+      const { type, body } = near?.errors ?? problemJson;
+      const headers = {
+        "content-type": `${type}; charset=utf-8`,
+        "cache-control": "no-store",
+        ...problem.headers,
+      };
+      return new Response(JSON.stringify(body(problem, requestId)), { status: problem.status, headers });
+    }
+
+    function dispatch(): Response | Promise<Response> {
       if (request.method === "OPTIONS") return preflight(request, found.map(({ route }) => route.method));
       if (found.length === 0) throw problem("not_found", `Cannot ${request.method} this path: no such route`);
       const chosen = found.find(({ route }) => route.method === request.method);
@@ -98,17 +124,6 @@ export function json(body: unknown, status = 200, headers: Record<string, string
   return new Response(JSON.stringify(body), {
     status,
     headers: { "content-type": "application/json; charset=utf-8", "cache-control": "no-store", ...headers },
-  });
-}
-
-function refuse(problem: Problem, requestId: string): Response {
-  return new Response(JSON.stringify(problem.body(requestId)), {
-    status: problem.status,
-    headers: {
-      "content-type": "application/problem+json; charset=utf-8",
-      "cache-control": "no-store",
-      ...problem.headers,
-    },
   });
 }
 

@@ -10,6 +10,8 @@ export interface Ask {
   /** How many messages at the end of `conversation` the session does not have yet; the question alone without. */
   unsaid?: number;
   visitorId?: string;
+  /** Proves the visitor where a browser says who it is. */
+  visitorToken?: string;
   metadata?: Record<string, unknown>;
   /** What the client's program adds, for this turn only. */
   notes?: string;

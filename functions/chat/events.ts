@@ -23,7 +23,7 @@ export interface EventStreamOptions {
 }
 
 /**
- * Writes server-sent events numbered from 1 into `body`. Events of one turn of the event loop leave in one write: a
+ * Writes server-sent events into `body`. Events of one turn of the event loop leave in one write: a
  * provider sends many tokens in one packet, and a write for each costs more than the tokens do.
  */
 export class EventStream implements EventSink {
@@ -50,13 +50,20 @@ export class EventStream implements EventSink {
     this.#rest(heartbeatMs);
   }
 
-  /** Sends one event, numbered `id` or one more than the last; nothing after `close` or once the reader is gone. */
+  /** Sends one named event, numbered `id` or one more than the last; nothing after `close` or once the reader is gone. */
   send(event: string, data: unknown, id = this.#lastId + 1): void {
-    if (!this.#controller) return;
-    const isFirst = this.#pending === "";
     this.#lastId = id;
-    this.#pending += `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
-    if (isFirst) setImmediate(() => this.#flush());
+    this.#put(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+
+  /** Sends data without name and number. */
+  data(data: unknown): void {
+    this.#put(`data: ${JSON.stringify(data)}\n\n`);
+  }
+
+  /** Sends the word with which streams of data end. */
+  done(): void {
+    this.#put("data: [DONE]\n\n");
   }
 
   /** Ends the stream after what was sent. */
@@ -65,6 +72,13 @@ export class EventStream implements EventSink {
     const controller = this.#controller;
     this.#stop();
     controller?.close();
+  }
+
+  #put(event: string): void {
+    if (!this.#controller) return;
+    const isFirst = this.#pending === "";
+    this.#pending += event;
+    if (isFirst) setImmediate(() => this.#flush());
   }
 
   #flush(): void {

@@ -33,10 +33,18 @@ export function exchange<A extends Ask>(
     const headers = turnHeaders(turn.admission, deps.now());
     const model = await modelOf(turn, deps, headers);
     const send = asked.isStream ? stream : whole;
-    return await send(
-      { asked, turn, model, requestId, protocol, signal: received.signal, headers, running },
-      deps,
-    );
+    const sending = {
+      asked,
+      turn,
+      model,
+      requestId,
+      startedAt: deps.now(),
+      protocol,
+      signal: received.signal,
+      headers,
+      running,
+    };
+    return await send(sending, deps);
   };
 }
 
@@ -56,7 +64,7 @@ function again<A extends Ask>(
   { protocol, ...asking }: Pick<Sending<A>, "asked" | "requestId" | "protocol">,
 ): Response {
   const { told, end } = replayed(replay);
-  const exchange = { ...asking, ...told };
+  const exchange = { ...asking, ...told, startedAt: new Date(replay.created_at) };
   const headers = turnHeaders({ ...told.turn.admission, limits: [] }, new Date(0));
   if (!asking.asked.isStream) {
     if (end.problem) throw withHeaders(end.problem, headers);

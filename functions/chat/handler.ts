@@ -2,17 +2,22 @@ import type { Deps } from "../../shared/deps.ts";
 import { serve } from "../../shared/http.ts";
 import { exchange } from "./exchange.ts";
 import { rate } from "./feedback.ts";
+import { listModels } from "./models.ts";
 import { native } from "./native.ts";
+import { openai } from "./openai.ts";
+import { openaiErrors as errors } from "./openai-errors.ts";
 import { resumeTurn } from "./resume.ts";
 import { RunningTurns } from "./running.ts";
 import { readSession, resetSession } from "./sessions.ts";
 import { stopTurn } from "./stop.ts";
 
+type ChatDeps = Pick<Deps, "env" | "rpc" | "rpcAs" | "embed" | "resolveModel" | "log" | "background" | "now">;
+
 /** The routes of chat. */
-export function createHandler(
-  deps: Pick<Deps, "env" | "rpc" | "rpcAs" | "embed" | "resolveModel" | "log" | "background" | "now">,
-): (request: Request) => Promise<Response> {
+export function createHandler(deps: ChatDeps): (request: Request) => Promise<Response> {
   const running = new RunningTurns();
+  const complete = exchange(openai, deps, running);
+  const models = listModels(deps);
   return serve("chat", [
     { method: "POST", path: "/", handle: exchange(native, deps, running) },
     { method: "GET", path: "/turns/:id/stream", handle: resumeTurn(deps) },
@@ -20,5 +25,11 @@ export function createHandler(
     { method: "POST", path: "/feedback", handle: rate(deps) },
     { method: "GET", path: "/sessions/:session_id/messages", handle: readSession(deps) },
     { method: "DELETE", path: "/sessions/:session_id", handle: resetSession(deps) },
+    // An OpenAI SDK adds its paths to `…/chat`, to `…/chat/v1`, or to nothing but `…/chat/chat`.
+    { method: "POST", path: "/completions", handle: complete, errors },
+    { method: "POST", path: "/chat/completions", handle: complete, errors },
+    { method: "POST", path: "/v1/chat/completions", handle: complete, errors },
+    { method: "GET", path: "/models", handle: models, errors },
+    { method: "GET", path: "/v1/models", handle: models, errors },
   ], deps);
 }

@@ -14,6 +14,7 @@ async function read(request: Request): Promise<Ask> {
     conversation: [{ role: "user", content: body.message }],
     sessionId: body.session_id,
     visitorId: body.visitor_id,
+    visitorToken: body.visitor_token,
     metadata: body.metadata,
     isStream: body.stream ?? accepts(request, "text/event-stream"),
   };

@@ -18,6 +18,7 @@ export interface Told {
 export interface Exchange<A extends Ask = Ask> extends Told {
   asked: A;
   requestId: string;
+  startedAt: Date;
 }
 
 /** Tells a turn to its client while it runs. */

@@ -4,14 +4,26 @@ import { jsonObject, optional, text } from "../../shared/fields.ts";
 /** The largest body of a chat route in bytes. */
 export const CHAT_BYTES = 256 * 1024;
 
-// As a segment of a path these two are no name: such a session could be started, but never read or reset.
-const sessionId = text({ min: 1, max: 200 }).refine((id) => id !== "." && id !== "..", "must not be . or ..");
+/** The name of a session. */
+export const sessionId = text({ min: 1, max: 200 })
+  // As a segment of a path these two are no name: such a session could be started, but never read or reset.
+  .refine((id) => id !== "." && id !== "..", "must not be . or ..");
+
+/** Who asks, in the client's words. */
+export const visitorId = text({ min: 1, max: 200 });
+
+/** The proof that a visitor is who they are said to be. */
+export const visitorToken = z.string().regex(/^[0-9a-f]{64}$/, { error: "must be 64 lower-case hex digits" });
+
+/** The session that a header names. */
+export const SessionHeader = z.object({ "x-session-id": optional(sessionId) });
 
 /** The body of `POST /chat`. Without `session_id` a session is started and returned. */
 export const ChatRequest = z.object({
   message: text({ min: 1, max: 32_000 }),
   session_id: optional(sessionId),
-  visitor_id: optional(text({ min: 1, max: 200 })),
+  visitor_id: optional(visitorId),
+  visitor_token: optional(visitorToken),
   stream: optional(z.boolean()),
   metadata: optional(jsonObject()),
   // A key already names its agent; one that named another would have to be ignored or believed.

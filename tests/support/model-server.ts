@@ -1,6 +1,7 @@
-/** One thing a scripted model does: say something, send raw bytes, wait, stop moving, or break the connection. */
+/** One thing a scripted model does: say something, call tools, send raw bytes, wait, stop moving, or break the connection. */
 export type Step =
   | string
+  | { tools: { id: string; name: string; arguments: string }[] }
   | { raw: string }
   | { wait: number }
   | { until: Promise<unknown> }
@@ -184,7 +185,7 @@ function streamed(call: ModelCall, script: Script, ending: AbortSignal): Respons
 function* eventsOf(
   call: ModelCall,
   script: Script,
-): Generator<string | Exclude<Step, string | { raw: string }>> {
+): Generator<string | Exclude<Step, string | { raw: string } | { tools: unknown }>> {
   const chunk = (delta: object, finish_reason: string | null, more: object = {}) =>
     `data: ${
       JSON.stringify({
@@ -202,6 +203,24 @@ function* eventsOf(
       call.bill.completion_tokens++;
       yield chunk({ ...role, content: step }, null);
       role = {};
+    } else if ("tools" in step) {
+      // In pieces, and those of several calls mixed, as vendors send them.
+      const calls = step.tools.map(({ id, name }, index) => ({
+        index,
+        id,
+        type: "function",
+        function: { name },
+      }));
+      yield chunk({ ...role, content: null, tool_calls: calls }, null);
+      role = {};
+      for (const half of [0, 1]) {
+        for (const [index, { arguments: json }] of step.tools.entries()) {
+          call.bill.completion_tokens++;
+          const middle = Math.ceil(json.length / 2);
+          const piece = half === 0 ? json.slice(0, middle) : json.slice(middle);
+          yield chunk({ tool_calls: [{ index, function: { arguments: piece } }] }, null);
+        }
+      }
     } else if ("raw" in step) yield step.raw;
     else yield step;
   }

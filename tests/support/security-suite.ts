@@ -23,11 +23,14 @@ export interface Endpoint {
   emptyBody?: boolean;
   /** `result`: a bad key is answered with 200, as validate-key does. */
   badKey?: "problem" | "result";
+  /** `openai`: errors are told in OpenAI's form. */
+  errors?: "problem" | "openai";
 }
 
 /** Registers the cases every endpoint must stand; each also sees that a refusal stores nothing. */
 export function securitySuite(stack: TestStack, endpoint: Endpoint): void {
   const { name, method, takes, scope } = endpoint;
+  const assertError = endpoint.errors === "openai" ? assertOpenAIError : assertProblem;
   const test = (title: string, work: () => Promise<void>) =>
     Deno.test(`${name} ${title}`, async () => {
       const before = await contents(stack);
@@ -45,13 +48,13 @@ export function securitySuite(stack: TestStack, endpoint: Endpoint): void {
     if (endpoint.badKey === "result" && /^key_|^agent_|^origin_/.test(code)) {
       assertEquals(await response.json(), { valid: false, code: code.replace(/^key_/, "") });
       assertEquals(response.status, 200);
-    } else await assertProblem(response, status, code);
+    } else await assertError(response, status, code);
   };
   const prepared = once(() => prepare(stack, scope));
 
   test("refuses a request without a credential", async () => {
-    await assertProblem(await send({}), 401, "missing_credential");
-    await assertProblem(await send({ apikey: stack.publishableKey }), 401, "missing_credential");
+    await assertError(await send({}), 401, "missing_credential");
+    await assertError(await send({ apikey: stack.publishableKey }), 401, "missing_credential");
   });
 
   test("refuses a credential that is present and wrong", async () => {
@@ -66,7 +69,7 @@ export function securitySuite(stack: TestStack, endpoint: Endpoint): void {
         { apikey: "sb_secret_wrong" },
         { apikey: "sb_secret_wrong", "x-api-key": key },
       ] as Record<string, string>[]
-    ) await assertProblem(await send(wrong), 401, "invalid_credential");
+    ) await assertError(await send(wrong), 401, "invalid_credential");
   });
 
   test("refuses a malformed key, by its checksum too", async () => {
@@ -99,12 +102,12 @@ export function securitySuite(stack: TestStack, endpoint: Endpoint): void {
 
     if (scope) {
       test(`refuses a key without the scope ${scope}`, async () => {
-        await assertProblem(await send({ "x-api-key": (await prepared()).scopeless }), 403, "scope_missing");
+        await assertError(await send({ "x-api-key": (await prepared()).scopeless }), 403, "scope_missing");
       });
     }
   } else {
     test("refuses an agent key", async () => {
-      await assertProblem(await send({ "x-api-key": (await prepared()).key }), 403, "forbidden");
+      await assertError(await send({ "x-api-key": (await prepared()).key }), 403, "forbidden");
     });
   }
 
@@ -116,7 +119,7 @@ export function securitySuite(stack: TestStack, endpoint: Endpoint): void {
         ? { body: JSON.stringify({ ...endpoint.body, agent_id: agentId }) }
         : {};
       const path = endpoint.agentIn === "query" ? `${endpoint.path}?agent_id=${agentId}` : endpoint.path;
-      await assertProblem(
+      await assertError(
         await send({ authorization: `Bearer ${stranger.token}` }, body, path),
         404,
         "not_found",
@@ -128,16 +131,14 @@ export function securitySuite(stack: TestStack, endpoint: Endpoint): void {
     for (const other of ["PATCH", "PUT"].filter((each) => each !== method)) {
       const response = await send({}, { method: other });
       assertMatch(response.headers.get("allow") ?? "", new RegExp(`\\b${method}\\b`));
-      await assertProblem(response, 405, "method_not_allowed");
+      await assertError(response, 405, "method_not_allowed");
     }
   });
 
   test("answers an unknown path with 404", async () => {
-    await assertProblem(
-      await send({}, {}, `${endpoint.path.split("/")[0]}/no/such/path/here`),
-      404,
-      "not_found",
-    );
+    // A path below an OpenAI route is one of those; a path that begins otherwise could be any.
+    const base = endpoint.errors === "openai" ? endpoint.path : endpoint.path.split("/")[0];
+    await assertError(await send({}, {}, `${base}/no/such/path/here`), 404, "not_found");
   });
 
   test("answers a preflight with the requested header names", async () => {
@@ -161,7 +162,7 @@ export function securitySuite(stack: TestStack, endpoint: Endpoint): void {
   if (endpoint.body) {
     test("refuses a body of another content type", async () => {
       for (const type of ["text/plain", "application/x-www-form-urlencoded"]) {
-        await assertProblem(
+        await assertError(
           await send({ ...await good(), "content-type": type }),
           415,
           "unsupported_media_type",
@@ -172,22 +173,22 @@ export function securitySuite(stack: TestStack, endpoint: Endpoint): void {
     test("refuses a body that is not JSON", async () => {
       for (const body of ["{", "", "\xff", '{"a":1,}']) {
         if (body === "" && endpoint.emptyBody) continue;
-        await assertProblem(await send(await good(), { body }), 400, "malformed_json");
+        await assertError(await send(await good(), { body }), 400, "malformed_json");
       }
     });
 
     test("refuses a body of the wrong shape", async () => {
       for (const body of ["[]", "null", "7", '"text"']) {
-        await assertProblem(await send(await good(), { body }), 422, "validation_failed");
+        await assertError(await send(await good(), { body }), 422, "validation_failed");
       }
     });
 
     test("refuses a body that is too large, declared or not", async () => {
       const size = (endpoint.maxBytes ?? 64 * 1024) + 1;
       const large = new TextEncoder().encode(JSON.stringify({ ...endpoint.body, padding: "x".repeat(size) }));
-      await assertProblem(await send(await good(), { body: large }), 413, "body_too_large");
+      await assertError(await send(await good(), { body: large }), 413, "body_too_large");
       const body = new Blob([large]).stream();
-      await assertProblem(
+      await assertError(
         await send(await good(), { body, duplex: "half" } as RequestInit),
         413,
         "body_too_large",
@@ -216,6 +217,25 @@ export async function assertProblem(
   assertMatch(response.headers.get("access-control-expose-headers") ?? "", /x-request-id/);
   if (status === 401) assertEquals(response.headers.get("www-authenticate"), "Bearer");
   return body;
+}
+
+/** Asserts an error in OpenAI's form with its code, its request id and CORS; returns what it says. */
+export async function assertOpenAIError(
+  response: Response,
+  status: number,
+  code: string,
+): Promise<Record<string, unknown>> {
+  const body = await response.json();
+  const { error } = body;
+  assertEquals([error?.code, response.status], [code, status], JSON.stringify(body));
+  assertMatch(response.headers.get("content-type") ?? "", /^application\/json/);
+  assertEquals([Object.keys(body), Object.keys(error)], [["error"], ["message", "type", "code", "param"]]);
+  assert(typeof error.message === "string" && error.message !== "" && /^[a-z_]+$/.test(error.type));
+  assert(error.param === null || typeof error.param === "string");
+  assertMatch(response.headers.get("x-request-id") ?? "", /^[A-Za-z0-9._-]{8,64}$/);
+  assertEquals(response.headers.get("access-control-allow-origin"), "*");
+  if (status === 401) assertEquals(response.headers.get("www-authenticate"), "Bearer");
+  return error;
 }
 
 /** How many rows stand in every table that a request could write, to see that a refusal wrote none. */

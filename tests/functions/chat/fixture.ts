@@ -34,6 +34,8 @@ export interface ChatAgent {
   askWith(faults: Partial<Rpc>, body: Record<string, unknown>, init?: RequestInit): Promise<Response>;
   /** Calls another route of chat with the agent's key. */
   call(method: string, path: string, body?: unknown): Promise<Response>;
+  /** Asks by Chat Completions; a text is the whole conversation. */
+  complete(body: string | Record<string, unknown>, headers?: Record<string, string>): Promise<Response>;
   /** Asks for events and reads them all. */
   stream(body: Record<string, unknown>): Promise<ReadEvent[]>;
   /** Stores a document with these chunks. */
@@ -126,6 +128,10 @@ async function makeAgent(
         headers: { "x-api-key": key, ...(body === undefined ? {} : { "content-type": "application/json" }) },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       }),
+    complete: (body, headers) => {
+      const asked = typeof body === "string" ? { messages: [{ role: "user", content: body }] } : body;
+      return fetch(stack.functionUrl("chat/completions"), post(asked, { headers }));
+    },
     stream: async (body) => parseEvents(await (await ask({ stream: true, ...body })).text()),
     learn: (title, chunks) => learn(deps.rpc, id, title, chunks),
     calls: () => models.calls.filter((call) => call.model === model),

@@ -21,6 +21,15 @@ export function parseEvents(text: string): ReadEvent[] {
   });
 }
 
+/** The JSON of a stream of plain data, and whether it ended with `[DONE]`; comments are skipped. */
+// deno-lint-ignore no-explicit-any
+export function readData(text: string): { chunks: any[]; isDone: boolean } {
+  const data = text.split("\n\n").filter((block) => block !== "" && !block.startsWith(":"))
+    .map((block) => block.slice("data: ".length));
+  const isDone = data.at(-1) === "[DONE]";
+  return { chunks: data.slice(0, isDone ? -1 : undefined).map((json) => JSON.parse(json)), isDone };
+}
+
 /** Reads events from an open response one at a time, as a client that may leave in the middle does. */
 export class EventReader {
   readonly #reader: ReadableStreamDefaultReader<string>;

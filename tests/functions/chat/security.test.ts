@@ -23,6 +23,30 @@ securitySuite(stack, {
   scope: "chat",
 });
 
+for (const path of ["chat/completions", "chat/v1/chat/completions", "chat/chat/completions"]) {
+  securitySuite(stack, {
+    name: `POST ${path}`,
+    method: "POST",
+    path,
+    body: { messages: [{ role: "user", content: "What is the refund time?" }] },
+    takes: ["key"],
+    scope: "chat",
+    maxBytes: 256 * 1024,
+    errors: "openai",
+  });
+}
+
+for (const path of ["chat/models", "chat/v1/models"]) {
+  securitySuite(stack, {
+    name: `GET ${path}`,
+    method: "GET",
+    path,
+    takes: ["key"],
+    scope: "chat",
+    errors: "openai",
+  });
+}
+
 const session = `s_${"0123456789".repeat(3)}`;
 securitySuite(stack, {
   name: "GET chat/sessions/{id}/messages",
