@@ -23,7 +23,7 @@ export function requestBody({ provider, modelId, dialect }: WireTarget, call: La
     presence_penalty: call.presencePenalty,
     stop: call.stopSequences,
     [dialect === "mistral" ? "random_seed" : "seed"]: call.seed,
-    response_format: responseFormat(call.responseFormat),
+    response_format: responseFormat(call.responseFormat, call.providerOptions?.wire),
     reasoning_effort: call.reasoning === "provider-default" ? undefined : call.reasoning,
     ...ownOptions(call.providerOptions?.[provider]),
     ...(tools.length === 0 ? {} : {
@@ -49,11 +49,14 @@ function ownOptions(options: Record<string, unknown> = {}): Record<string, unkno
   );
 }
 
-function responseFormat(format: LanguageModelV4CallOptions["responseFormat"]): object | undefined {
+function responseFormat(
+  format: LanguageModelV4CallOptions["responseFormat"],
+  { strictJsonSchema: strict = true }: Record<string, unknown> = {},
+): object | undefined {
   if (format?.type !== "json") return undefined;
   const { schema, name = "response", description } = format;
   if (!schema) return { type: "json_object" };
-  return { type: "json_schema", json_schema: { name, description, schema, strict: true } };
+  return { type: "json_schema", json_schema: { name, description, schema, strict } };
 }
 
 function toolChoice(choice: LanguageModelV4CallOptions["toolChoice"], dialect: Dialect): unknown {

@@ -9,7 +9,7 @@ import { type ModelEnd, readModel, type TokenCount, type ToolCall } from "./mode
 import { buildPrompt } from "./prompt.ts";
 import { retrieve } from "./retrieval.ts";
 import { turnSettings } from "./settings.ts";
-import { callOptions, mayCall } from "./wishes.ts";
+import { callOptions, mayCall, wantsJson } from "./wishes.ts";
 
 /** How answering ended: with the whole answer, by a fault, or because nobody waits for it any more. */
 export type AnswerEnd =
@@ -52,7 +52,7 @@ export async function answer(
     result.retrieved = await retrieve(turn, deps, signal);
     const settings = turnSettings(agent.config);
     const prompt = buildPrompt(turn, result.retrieved, settings.promptTokens);
-    const cited = new CitedText(prompt.chunks, turn.question);
+    const cited = wantsJson(turn.wishes) ? verbatim : new CitedText(prompt.chunks, turn.question);
     meter.send(prompt.messages);
     const pass = ({ text, citations }: Filtered) => {
       result.text += text;
@@ -87,6 +87,12 @@ export async function answer(
   }
   return result;
 }
+
+// Brackets around numbers are no markers in JSON.
+const verbatim: Pick<CitedText, "push" | "end"> = {
+  push: (text) => ({ text, citations: [] }),
+  end: () => ({ text: "", citations: [] }),
+};
 
 /** An answer of which nothing came. */
 export function nothing(end: AnswerEnd): Answer {

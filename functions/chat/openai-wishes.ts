@@ -37,6 +37,7 @@ export function wishesOf(body: ChatCompletionRequest): Wishes {
     stopSequences: body.stop === undefined ? undefined : [body.stop].flat(),
     responseFormat: responseFormat(body.response_format),
     reasoning: body.reasoning_effort,
+    providerOptions: providerOptions(body),
     ...(tools.length > 0 ? { tools: tools.map(toolOf), toolChoice: toolChoice(body.tool_choice) } : {}),
     ...(body.parallel_tool_calls === false ? { oneToolCall: true } : {}),
   };
@@ -47,6 +48,22 @@ function responseFormat(format: ChatCompletionRequest["response_format"]): Wishe
   if (format.type === "json_object") return { type: "json" };
   const { name, description, schema } = format.json_schema;
   return { type: "json", name, description, schema };
+}
+
+/** What the model's interface has no word for, in the words of each provider that has one. */
+function providerOptions({ response_format, parallel_tool_calls }: ChatCompletionRequest) {
+  return {
+    ...(response_format?.type === "json_schema"
+      ? { wire: { strictJsonSchema: response_format.json_schema.strict ?? false } }
+      : {}),
+    ...(parallel_tool_calls === false
+      ? {
+        openai: { parallelToolCalls: false },
+        mistral: { parallelToolCalls: false },
+        anthropic: { disableParallelToolUse: true },
+      }
+      : {}),
+  };
 }
 
 function toolOf(

@@ -5,6 +5,7 @@ import { countTokens } from "../../shared/tokens.ts";
 import type { Admitted, Turn } from "./admission.ts";
 import { type ConversationMessage, modelMessages, splitAtQuestion, wordsOf } from "./conversation.ts";
 import { type PromptTexts, promptTexts } from "./prompt-texts.ts";
+import { wantsJson } from "./wishes.ts";
 
 /** What is sent to the model. */
 export interface Prompt {
@@ -24,9 +25,9 @@ const SOURCES_SHARE = 0.75;
  * worst on, history from the oldest on; instructions, notes and question are always whole.
  */
 export function buildPrompt(
-  { admission, conversation, notes, language }: Pick<
+  { admission, conversation, notes, language, wishes }: Pick<
     Turn,
-    "admission" | "conversation" | "notes" | "language"
+    "admission" | "conversation" | "notes" | "language" | "wishes"
   >,
   found: Match[],
   budget: number,
@@ -35,13 +36,16 @@ export function buildPrompt(
   const room = new Room(budget);
   const instructions = [instructionsOf(admission, texts), texts.language].join("\n\n");
   const [past, asked] = splitAtQuestion(conversation);
+  const form = wantsJson(wishes) ? [texts.json] : [];
   const noted = notes === null ? [] : [texts.notes(notes)];
-  for (const text of [instructions, texts.sources, ...noted, ...asked.map(wordsOf)]) room.spend(text);
+  for (const text of [instructions, texts.sources, ...form, ...noted, ...asked.map(wordsOf)]) {
+    room.spend(text);
+  }
   const known = background(admission, texts, room);
   const chunks = fitSources(found, room, past.length > 0 ? SOURCES_SHARE : 1);
   const sources = sourcesBlock(admission, chunks, texts);
   const messages: LanguageModelV4Prompt = [
-    { role: "system", content: [instructions, ...known, ...sources].join("\n\n") },
+    { role: "system", content: [instructions, ...known, ...sources, ...form].join("\n\n") },
     // As a user's words: what a client sends must not have the weight of the agent's instructions.
     ...noted.map((text) => ({ role: "user" as const, content: [{ type: "text" as const, text }] })),
     ...modelMessages([...fitHistory(past, room), ...asked]),

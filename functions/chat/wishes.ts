@@ -36,6 +36,11 @@ export function callOptions(
   };
 }
 
+/** Whether the answer is to be JSON: then it cannot cite, since a number in brackets means something else there. */
+export function wantsJson({ responseFormat }: Wishes): boolean {
+  return responseFormat?.type === "json";
+}
+
 /** Whether the client takes one more tool to call than those the model already wants: only if it offered any. */
 export function mayCall({ tools = [], oneToolCall = false }: Wishes, calls: ToolCall[]): boolean {
   return tools.length > 0 && !(oneToolCall && calls.length > 0);

@@ -61,6 +61,7 @@ Deno.test("the least that a request must hold is a user's message", async () => 
       stopSequences: undefined,
       responseFormat: undefined,
       reasoning: undefined,
+      providerOptions: {},
     },
     isStream: false,
     includeUsage: false,
@@ -157,6 +158,12 @@ Deno.test("wishes reach the model in the words of its interface", async () => {
     }],
     toolChoice: { type: "tool", toolName: "weather" },
     oneToolCall: true,
+    providerOptions: {
+      wire: { strictJsonSchema: true },
+      openai: { parallelToolCalls: false },
+      mistral: { parallelToolCalls: false },
+      anthropic: { disableParallelToolUse: true },
+    },
   });
 });
 

@@ -222,7 +222,22 @@ Deno.test("a client's tools go to the model, and its calls come back, whole and 
   assertEquals(chunks.at(-1)!.choices[0].finish_reason, "tool_calls");
 
   const { choices: [alone] } = await (await agent.complete({ ...asked, parallel_tool_calls: false })).json();
-  assertEquals(alone.message.tool_calls, [call(lyon)]);
+  assertEquals([alone.message.tool_calls, agent.calls()[2]!.body.parallel_tool_calls], [[call(lyon)], false]);
+});
+
+Deno.test("an answer that is to be JSON is passed on as it is: brackets in it are no markers", async () => {
+  const agent = await chat.agent({ steps: ['{"days": [1', ', 2], "rest": [7]}'] });
+  await agent.learn("Handbook", ["Refunds take thirty days."]);
+  const schema = { type: "object", properties: { days: { type: "array" } } };
+  const json_schema = { name: "days", schema, strict: false };
+  for (const response_format of [{ type: "json_object" }, { type: "json_schema", json_schema }]) {
+    const messages = [{ role: "user", content: "How many days do refunds take?" }];
+    const { choices: [{ message }] } = await (await agent.complete({ messages, response_format })).json();
+    assertEquals([JSON.parse(message.content), message.citations], [{ days: [1, 2], rest: [7] }, []]);
+    const { body } = agent.calls().at(-1)!;
+    assertEquals(body.response_format, response_format);
+    assertMatch(body.messages[0].content, /<source id="1"[\s\S]*write JSON and nothing else/);
+  }
 });
 
 Deno.test("an answer of nothing but calls has no content; a client without tools gets none", async () => {

@@ -80,7 +80,7 @@ function build(
     ...storedConversation(all.history),
     { role: "user", content: question },
   ];
-  const prompt = buildPrompt({ admission: all, conversation, notes, language }, found, budget);
+  const prompt = buildPrompt({ admission: all, conversation, notes, language, wishes: {} }, found, budget);
   const texts = prompt.messages.map(({ role, content }) => [
     role,
     typeof content === "string"
