@@ -25,7 +25,7 @@ export function createHandler(deps: ChatDeps): (request: Request) => Promise<Res
     { method: "POST", path: "/feedback", handle: rate(deps) },
     { method: "GET", path: "/sessions/:session_id/messages", handle: readSession(deps) },
     { method: "DELETE", path: "/sessions/:session_id", handle: resetSession(deps) },
-    // An OpenAI SDK adds its paths to `…/chat`, to `…/chat/v1`, or to nothing but `…/chat/chat`.
+    // An OpenAI SDK adds `/chat/completions` to its base: `…/functions/v1`, `…/functions/v1/chat` or `…/chat/v1`.
     { method: "POST", path: "/completions", handle: complete, errors },
     { method: "POST", path: "/chat/completions", handle: complete, errors },
     { method: "POST", path: "/v1/chat/completions", handle: complete, errors },
