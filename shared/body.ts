@@ -43,12 +43,12 @@ export async function readJson<T extends z.ZodType>(
   return validate(schema, parseJson(bytes));
 }
 
-/** Parses what a caller sent; throws `validation_failed` with every fault's path and message. */
-export function validate<T extends z.ZodType>(schema: T, input: unknown): z.infer<T> {
+/** Parses what a caller sent, `at` that place; throws `validation_failed` with every fault's path and message. */
+export function validate<T extends z.ZodType>(schema: T, input: unknown, at = ""): z.infer<T> {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
   const errors = parsed.error.issues.slice(0, 20).map((issue) => ({
-    path: issue.path.map(String).join("."),
+    path: [...at === "" ? [] : [at], ...issue.path.map(String)].join("."),
     message: issue.message,
   }));
   const where = errors.map(({ path }) => path || "the body").join(", ");

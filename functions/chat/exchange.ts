@@ -32,7 +32,6 @@ export function exchange<A extends Ask>(
     if ("replay" in turn) return again(turn.replay, { asked, requestId, protocol });
     const headers = turnHeaders(turn.admission, deps.now());
     const model = await modelOf(turn, deps, headers);
-    const send = asked.isStream ? stream : whole;
     const sending = {
       asked,
       turn,
@@ -44,7 +43,8 @@ export function exchange<A extends Ask>(
       headers,
       running,
     };
-    return await send(sending, deps);
+    if (asked.isStream || !protocol.whole) return stream(sending, deps);
+    return await whole(sending, protocol.whole, deps);
   };
 }
 
@@ -66,7 +66,7 @@ function again<A extends Ask>(
   const { told, end } = replayed(replay);
   const exchange = { ...asking, ...told, startedAt: new Date(replay.created_at) };
   const headers = turnHeaders({ ...told.turn.admission, limits: [] }, new Date(0));
-  if (!asking.asked.isStream) {
+  if (!asking.asked.isStream && protocol.whole) {
     if (end.problem) throw withHeaders(end.problem, headers);
     return json(protocol.whole(exchange, end), 200, headers);
   }
@@ -94,7 +94,11 @@ function turnOptions<A extends Ask>(sending: Sending<A>) {
   };
 }
 
-async function whole<A extends Ask>(sending: Sending<A>, deps: ExchangeDeps): Promise<Response> {
+async function whole<A extends Ask>(
+  sending: Sending<A>,
+  bodyOf: NonNullable<Protocol<A>["whole"]>,
+  deps: ExchangeDeps,
+): Promise<Response> {
   const { turn, signal, headers } = sending;
   const { leave, ...options } = turnOptions(sending);
   signal.addEventListener("abort", leave, { once: true });
@@ -107,7 +111,7 @@ async function whole<A extends Ask>(sending: Sending<A>, deps: ExchangeDeps): Pr
   if (end.problem) throw withHeaders(end.problem, headers);
   // The client has left, so this is for the gateway's log alone.
   if (signal.aborted) return new Response(null, { status: 499, headers });
-  return json(sending.protocol.whole(sending, end), 200, headers);
+  return json(bodyOf(sending, end), 200, headers);
 }
 
 function stream<A extends Ask>(sending: Sending<A>, deps: ExchangeDeps): Response {

@@ -10,6 +10,7 @@ import { resumeTurn } from "./resume.ts";
 import { RunningTurns } from "./running.ts";
 import { readSession, resetSession } from "./sessions.ts";
 import { stopTurn } from "./stop.ts";
+import { ui } from "./ui.ts";
 
 type ChatDeps = Pick<Deps, "env" | "rpc" | "rpcAs" | "embed" | "resolveModel" | "log" | "background" | "now">;
 
@@ -22,6 +23,7 @@ export function createHandler(deps: ChatDeps): (request: Request) => Promise<Res
     { method: "POST", path: "/", handle: exchange(native, deps, running) },
     { method: "GET", path: "/turns/:id/stream", handle: resumeTurn(deps) },
     { method: "POST", path: "/turns/:id/stop", handle: stopTurn(deps, running) },
+    { method: "POST", path: "/ui", handle: exchange(ui, deps, running) },
     { method: "POST", path: "/feedback", handle: rate(deps) },
     { method: "GET", path: "/sessions/:session_id/messages", handle: readSession(deps) },
     { method: "DELETE", path: "/sessions/:session_id", handle: resetSession(deps) },

@@ -1,8 +1,9 @@
-import { invalid, unsupported } from "../../shared/body.ts";
+import { invalid, unsupported, validate } from "../../shared/body.ts";
 import type { ConversationMessage } from "./conversation.ts";
 import type { ToolCall } from "./model-stream.ts";
 import { paramOfPath } from "./openai-errors.ts";
-import { MESSAGE_CHARACTERS, type OpenAIMessage } from "./openai-schema.ts";
+import type { OpenAIMessage } from "./openai-schema.ts";
+import { Message, MESSAGE_CHARACTERS } from "./schema.ts";
 
 /** What the messages of a request come to. */
 export interface ReadMessages {
@@ -29,8 +30,7 @@ export function readMessages(messages: OpenAIMessage[], hasHistory: boolean): Re
         notes.push(content);
         continue;
       case "user":
-        checkLength(content, `${path}.content`);
-        conversation.push({ role: "user", content });
+        conversation.push({ role: "user", content: validate(Message, content, `${path}.content`) });
         break;
       case "assistant": {
         const toolCalls = callsOf(message, path);
@@ -60,14 +60,6 @@ function checkEnd(conversation: ConversationMessage[], hasHistory: boolean): voi
   }
   if (conversation.at(-1)!.role === "assistant") {
     throw invalid("messages", "must end with a message of the user or a tool's result");
-  }
-}
-
-function checkLength(content: string, path: string): void {
-  if (content.trim() === "") throw invalid(path, "must not be empty");
-  // Code points, as the database counts them.
-  if (content.length > MESSAGE_CHARACTERS && [...content].length > MESSAGE_CHARACTERS) {
-    throw invalid(path, `must have at most ${MESSAGE_CHARACTERS} characters`);
   }
 }
 

@@ -2,9 +2,6 @@ import { z } from "zod";
 import { jsonObject, optional, text } from "../../shared/fields.ts";
 import { sessionId, visitorId, visitorToken } from "./schema.ts";
 
-/** The most characters that a message of the user and the client's notes may have. */
-export const MESSAGE_CHARACTERS = 32_000;
-
 // What bounds these is the body; only what PostgreSQL cannot store is wrong in them.
 const anyText = text({ max: 256 * 1024 });
 const parts = z.array(

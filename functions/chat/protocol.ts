@@ -33,8 +33,8 @@ export interface Protocol<A extends Ask = Ask> {
   name: string;
   /** What a request asks; throws the problem of one that asks nothing it could be answered. */
   read(request: Request): Promise<A>;
-  /** The JSON of an answer that is whole. */
-  whole(exchange: Exchange<A>, end: TurnEnd): unknown;
+  /** The JSON of an answer that is whole; a protocol without only streams. */
+  whole?(exchange: Exchange<A>, end: TurnEnd): unknown;
   /** Begins to tell an answer by events. */
   write(exchange: Exchange<A>, events: EventStream): TurnWriter;
   /** What its event streams have in their headers besides what all have. */

@@ -36,6 +36,16 @@ for (const path of ["chat/completions", "chat/v1/chat/completions", "chat/chat/c
   });
 }
 
+securitySuite(stack, {
+  name: "POST chat/ui",
+  method: "POST",
+  path: "chat/ui",
+  body: { id: "abcdefghijklmnop", messages: [{ role: "user", parts: [{ type: "text", text: "Refunds?" }] }] },
+  takes: ["key"],
+  scope: "chat",
+  maxBytes: 256 * 1024,
+});
+
 for (const path of ["chat/models", "chat/v1/models"]) {
   securitySuite(stack, {
     name: `GET ${path}`,
