@@ -60,11 +60,16 @@ export function differences(shown: unknown, actual: unknown, path = "answer"): s
   return same ? [] : [`${path} is ${JSON.stringify(actual)}, shown as ${JSON.stringify(shown)}`];
 }
 
-/** The first event of each name in a stream, in the order in which the names appear. */
+/**
+ * The first event of each name in a stream, in the order in which the names appear. An event without a name has the one
+ * in its `type`; of those without that, too, the first and the last count.
+ */
 export function eventsOf(text: string): Map<string, unknown> {
   const events = new Map<string, unknown>();
-  for (const [, name = "", data = ""] of text.matchAll(/^id: \d+\nevent: (\w+)\ndata: (.*)$/gm)) {
-    if (!events.has(name)) events.set(name, JSON.parse(data));
+  for (const [, event, json = ""] of text.matchAll(/^(?:id: \d+\nevent: (\w+)\n)?data: (\{.*)$/gm)) {
+    const data = JSON.parse(json);
+    const name = event ?? data.type ?? (events.has("the first") ? "the last" : "the first");
+    if (name === "the last" || !events.has(name)) events.set(name, data);
   }
   return events;
 }

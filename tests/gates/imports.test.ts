@@ -49,6 +49,15 @@ Deno.test("index.ts of each function only wires, in at most 15 lines", async () 
   assertEquals(long, []);
 });
 
+Deno.test("the clients of the tests are imported by tests alone", async () => {
+  const clients = ["ai", "openai"];
+  const files = await sourceFiles("", /^(functions|shared|local)\/.*\.ts$/);
+  const importers = files.filter(({ text }) =>
+    importsOf(text).some((specifier) => clients.includes(specifier))
+  );
+  assertEquals(importers.map(({ path }) => path), []);
+});
+
 Deno.test("what is imported from packages stands in import_map.json", async () => {
   const { imports } = JSON.parse(await Deno.readTextFile(projectUrl("import_map.json"))) as {
     imports: Record<string, string>;
