@@ -10,6 +10,7 @@ import { type Ask, questionOf } from "./ask.ts";
 import { type ConversationMessage, storedConversation, toolMetadata, wordsOf } from "./conversation.ts";
 import { denial, reportDenial } from "./denial.ts";
 import type { Idempotency } from "./idempotency.ts";
+import type { Protocol } from "./protocol.ts";
 import type { Wishes } from "./wishes.ts";
 
 /** A turn that was let in, with all that the model needs. */
@@ -38,8 +39,7 @@ export type ChatCaller = Extract<Credential, { kind: "key" }>;
 export interface Origin {
   request: Request;
   caller: ChatCaller;
-  /** The name of the protocol. */
-  route: string;
+  protocol: Pick<Protocol, "name" | "channel">;
   idempotency: Idempotency | null;
   /** On the clock of `performance.now()`. */
   startedAt: number;
@@ -49,7 +49,7 @@ export interface Origin {
 export async function admit(
   asked: Ask,
   deps: Pick<Deps, "env" | "rpc" | "now" | "background">,
-  { request, caller, route, idempotency, startedAt }: Origin,
+  { request, caller, protocol, idempotency, startedAt }: Origin,
 ): Promise<Turn | { replay: Replay }> {
   const { sessionId, visitorId, metadata, notes = null, wishes = {} } = asked;
   const question = questionOf(asked.conversation);
@@ -58,10 +58,12 @@ export async function admit(
   // Not bound to the request's signal: a turn admitted for a client that has left must still be settled.
   const admission = await deps.rpc.admitTurn({
     keyHash: caller.hash,
+    channel: protocol.channel,
     message: question,
     messageTokens: countTokens(question),
     sessionId,
     visitorId,
+    visitorToken: asked.visitorToken,
     origin: request.headers.get("origin"),
     addressHash: address,
     metadata,
@@ -69,7 +71,7 @@ export async function admit(
     minSessionLength: asked.minSessionLength,
     idempotencyKey: idempotency?.key,
     requestHash: idempotency?.requestHash,
-    route: idempotency ? route : undefined,
+    route: idempotency ? protocol.name : undefined,
     earlier: earlierMessages(asked),
     regenerate: asked.regenerate,
     resumable: metadata?.resumable === true,

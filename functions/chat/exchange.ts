@@ -28,7 +28,7 @@ export function exchange<A extends Ask>(
     const caller = await callerOf(received, deps);
     const { request, idempotency } = await readIdempotency(received);
     const asked = await protocol.read(request);
-    const turn = await admit(asked, deps, { request, caller, route: protocol.name, idempotency, startedAt });
+    const turn = await admit(asked, deps, { request, caller, protocol, idempotency, startedAt });
     if ("replay" in turn) return again(turn.replay, { asked, requestId, protocol });
     const headers = turnHeaders(turn.admission, deps.now());
     const model = await modelOf(turn, deps, headers);

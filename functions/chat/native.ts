@@ -6,7 +6,7 @@ import { CHAT_BYTES, ChatRequest } from "./schema.ts";
 import type { TurnEnd } from "./turn.ts";
 
 /** The protocol of `POST /chat`: one message in; JSON or numbered, named events out. */
-export const native = { name: "chat", read, whole, write } satisfies Protocol;
+export const native = { name: "chat", channel: "api", read, whole, write } satisfies Protocol;
 
 async function read(request: Request): Promise<Ask> {
   const body = await readJson(request, ChatRequest, { maxBytes: CHAT_BYTES });

@@ -18,7 +18,13 @@ export interface OpenAIAsk extends Ask {
 }
 
 /** The protocol of OpenAI's Chat Completions. */
-export const openai: Protocol<OpenAIAsk> = { name: "chat/completions", read, whole, write };
+export const openai: Protocol<OpenAIAsk> = {
+  name: "chat/completions",
+  channel: "openai",
+  read,
+  whole,
+  write,
+};
 
 async function read(request: Request): Promise<OpenAIAsk> {
   const body = await readJson(request, ChatCompletionRequest, { maxBytes: CHAT_BYTES });

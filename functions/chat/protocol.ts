@@ -31,6 +31,8 @@ export interface TurnWriter extends TurnListener {
 export interface Protocol<A extends Ask = Ask> {
   /** Its name, under which an Idempotency-Key counts. */
   name: string;
+  /** How its conversations are told apart in statistics. */
+  channel: "api" | "openai" | "widget";
   /** What a request asks; throws the problem of one that asks nothing it could be answered. */
   read(request: Request): Promise<A>;
   /** The JSON of an answer that is whole; a protocol without only streams. */

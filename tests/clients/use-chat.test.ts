@@ -100,7 +100,7 @@ Deno.test("useChat shows an error: of the request, and of a model that breaks in
   const refused = new Chat({ transport: transport(agent, { visitor_token: "no" }) });
   await refused.sendMessage({ text: "Hello" });
   assertEquals(refused.status, "error");
-  assertEquals(JSON.parse(refused.error!.message).code, "validation_failed");
+  assertEquals(JSON.parse(refused.error!.message).code, "invalid_credential");
 });
 
 Deno.test("an answer can be read as UI messages without a chat", async () => {

@@ -273,7 +273,7 @@ Deno.test("a request that is not valid is refused with the member that is wrong"
       [{ messages: hello, metadata: [] }, "metadata"],
       [{ messages: hello, metadata: { a: "x".repeat(16 * 1024) } }, "metadata"],
       [{ messages: hello, metadata: { session_id: 7 } }, "metadata.session_id"],
-      [{ messages: hello, metadata: { visitor_token: "no" } }, "metadata.visitor_token"],
+      [{ messages: hello, metadata: { visitor_token: 7 } }, "metadata.visitor_token"],
       [{ messages: hello, response_format: { type: "yaml" } }, "response_format.type"],
       [
         { messages: hello, tools: [{ type: "function", function: { name: "two words" } }] },

@@ -150,7 +150,7 @@ Deno.test("a UI request that cannot be answered is a problem that stores nothing
       ],
       [{ messages: [said("user", "Hello")], trigger: "resume-stream" }, "validation_failed", "trigger"],
       [{ messages: [said("user", "Hello")], id: "x".repeat(201) }, "validation_failed", "id"],
-      [{ messages: [said("user", "Hello")], visitor_token: "no" }, "validation_failed", "visitor_token"],
+      [{ messages: [said("user", "Hello")], visitor_token: 7 }, "validation_failed", "visitor_token"],
       [{ messages: [said("user", "Hello")], metadata: "home" }, "validation_failed", "metadata"],
     ] as const
   ) {
