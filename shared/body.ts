@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { type Problem, problem } from "./errors.ts";
+import { decodeUtf8 } from "./utf8.ts";
 
 /** Reads a whole body, counting the bytes that really arrive; stops and throws `body_too_large` beyond `maxBytes`. */
 export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
@@ -84,10 +85,12 @@ export function unsupportedType(type: string, wanted: string): Error {
 
 /** Parses JSON in UTF-8; throws `malformed_json`. */
 export function parseJson(bytes: Uint8Array): unknown {
+  const text = decodeUtf8(bytes);
+  if (text === null) throw problem("malformed_json", "Cannot read body: it is not UTF-8");
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return JSON.parse(text);
   } catch (cause) {
-    throw problem("malformed_json", "Cannot read body: it is not JSON in UTF-8", { cause });
+    throw problem("malformed_json", "Cannot read body: it is not JSON", { cause });
   }
 }
 

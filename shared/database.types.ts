@@ -796,7 +796,7 @@ isOneToOne: false
 { Args: { "max_items"?: number }; Returns: Json
                            },
 "document_file":
-{ Args: { "document_id": string }; Returns: Json
+{ Args: { "document_id": string,"from_byte"?: number,"max_bytes"?: number }; Returns: Json
                            },
 "finish_work":
 { Args: { "as_of"?: string,"error"?: Json,"id": string,"kind": string,"lease": string }; Returns: Json

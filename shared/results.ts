@@ -131,10 +131,11 @@ export const FinishedWork = z.object({
   next_attempt_at: moment.nullish(),
 });
 
-/** Where a document's original is: in the table (base64) or in the bucket (path). */
+/** Where a document's original is: in the table (a part of its `size` bytes, in base64) or in the bucket (path). */
 export const DocumentFile = z.object({
   mime_type: z.string(),
   title: z.string(),
+  size: count.nullable(),
   file_base64: z.string().nullable(),
   file_path: z.string().nullable(),
 }).nullable();

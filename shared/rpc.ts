@@ -185,8 +185,10 @@ export function createRpc(client: SupabaseClient) {
       },
       options?: CallOptions,
     ) => call("finish_work", args, results.FinishedWork, options),
-    documentFile: (args: { documentId: string }, options?: CallOptions) =>
-      call("document_file", args, results.DocumentFile, options),
+    documentFile: (
+      args: { documentId: string; fromByte?: number; maxBytes?: number },
+      options?: CallOptions,
+    ) => call("document_file", args, results.DocumentFile, options),
     getDocument: (args: { agentId: string; documentId: string }, options?: CallOptions) =>
       call("get_document", args, results.DocumentView.nullable(), options),
     listDocuments: (

@@ -1,4 +1,5 @@
 import { problem } from "../../shared/errors.ts";
+import { decodeUtf8 } from "../../shared/utf8.ts";
 
 /** The problem of a document that cannot be taken as it is. */
 export function unreadable(detail: string): Error {
@@ -26,7 +27,7 @@ export function decodeText(bytes: Uint8Array, options: DecodeOptions = {}): stri
 function decoded(bytes: Uint8Array, { declared, isLegacyAllowed }: DecodeOptions): string {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return decodedAs("utf-16le", bytes) ?? refuse("UTF-16");
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return decodedAs("utf-16be", bytes) ?? refuse("UTF-16");
-  return decodedAs("utf-8", bytes) ?? (declared ? decodedAs(declared, bytes) : null) ??
+  return decodeUtf8(bytes) ?? (declared ? decodedAs(declared, bytes) : null) ??
     (isLegacyAllowed && isLegacyText(bytes) ? decodedAs("windows-1252", bytes) : null) ?? refuse("UTF-8");
 }
 
@@ -55,13 +56,30 @@ function isLegacyText(bytes: Uint8Array): boolean {
  * break, none of the characters that are not seen or end a page, and no more than 40 spaces or two empty lines in a row.
  */
 export function cleanText(text: string): string {
-  const unified = text.normalize("NFC").replace(/\r\n?|\u2028|\u2029|\f/g, "\n");
+  const unified = composed(text).replace(/\r\n?|\u2028|\u2029|\f/g, "\n");
   // Byte order marks and soft hyphens stand in the middle of words.
   const visible = /[\ufeff\u00ad]/.test(unified) ? unified.replace(/[\ufeff\u00ad]/g, "") : unified;
   // deno-lint-ignore no-control-regex
   const printable = visible.replace(/[\x01-\x08\x0b\x0e-\x1f\x7f]/g, " ");
   // Kilobytes of nothing between two words would be stored with them.
   return printable.replace(/[^\S\n]{40,}/g, " ".repeat(40)).replace(/\n(?:[^\S\n]*\n){3,}/g, "\n\n\n");
+}
+
+// Below U+0300 nothing is to be composed, and nothing across a line break; a text at once takes four times its size.
+const LINES = 65_536;
+
+function composed(text: string): string {
+  if (!/[\u0300-\uffff]/.test(text)) return text;
+  const pieces: string[] = [];
+  let isChanged = false;
+  for (let at = 0; at < text.length;) {
+    const newline = text.indexOf("\n", at + LINES);
+    const piece = text.slice(at, newline < 0 ? text.length : newline + 1);
+    pieces.push(piece.normalize("NFC"));
+    isChanged ||= pieces.at(-1) !== piece;
+    at += piece.length;
+  }
+  return isChanged ? pieces.join("") : text;
 }
 
 /** A text on one line: white space is one space, but for the no-break spaces before French marks and units. */

@@ -1,5 +1,5 @@
 import { sha256 } from "../../shared/api-key.ts";
-import { authorize } from "../../shared/auth.ts";
+import { authorize, type Caller } from "../../shared/auth.ts";
 import type { Deps } from "../../shared/deps.ts";
 import { Problem, problem } from "../../shared/errors.ts";
 import { type Handler, json } from "../../shared/http.ts";
@@ -17,25 +17,32 @@ type Needed = Pick<Deps, "env" | "log" | "rpc" | "rpcAs" | "storage" | "now" | "
 export function ingestDocument(deps: Needed): Handler {
   return async (request) => {
     const caller = await authorize(request, deps, { allow: ["key", "user", "secret"], scope: "ingest" });
-    const upload = await readUpload(request);
-    const target = await targetOf(caller, upload.agentId, deps, { write: true });
     const meter = new Meter();
-    // Read before anything is stored: what cannot be read leaves no trace.
-    const { first, batches } = await meter.measure(() => peek(upload));
-    const begun = await begin(upload, target, deps).catch(async (error) => {
-      await batches.close();
-      throw error;
-    });
+    const { begun, batches, isWhole, target } = await take(request, caller, meter, deps);
     if (begun.outcome === "deduplicated") {
       await batches.close();
       const { outcome: _, ...known } = begun;
       return json({ ...known, deduplicated: true });
     }
     const round = runRound(leasedBy(begun), () => Promise.resolve(batches), meter, deps);
-    if (first.done) return answer(await round, { begun, target }, deps);
+    if (isWhole) return answer(await round, { begun, target }, deps);
     deps.background(round);
     return accepted(begun.document_id, "processing");
   };
+}
+
+/** Reads what was sent and keeps it. Apart from the round, which would else hold the bytes until its end. */
+async function take(request: Request, caller: Caller, meter: Meter, deps: Needed) {
+  const upload = await readUpload(request);
+  const target = await targetOf(caller, upload.agentId, deps, { write: true });
+  // Read before anything is stored: what cannot be read leaves no trace.
+  const { first, batches } = await meter.measure(() => peek(upload));
+  try {
+    return { begun: await begin(upload, target, deps), batches, isWhole: first.done, target };
+  } catch (error) {
+    await batches.close();
+    throw error;
+  }
 }
 
 /** The answer to work that continues in the background; `Location` says where to ask for it. */
@@ -132,13 +139,17 @@ async function peek(upload: Upload): Promise<{ first: Batch; batches: Batches }>
   const rest = await readBatches(upload).catch((error) => refuse(error, upload));
   const first = await rest.next().catch((error) => refuse(error, upload));
   if (first.done && first.chunks.length === 0) refuse(unreadable("it has no text"), upload);
+  return { first, batches: withFirst(first, rest) };
+}
+
+function withFirst(first: Batch, rest: Batches): Batches {
   let pending: Batch | null = first;
   const next = () => {
     const batch = pending;
     pending = null;
     return batch === null ? rest.next() : Promise.resolve(batch);
   };
-  return { first, batches: { next, close: rest.close } };
+  return { next, close: rest.close };
 }
 
 /** Says in which field the document came that cannot be read. */

@@ -1,6 +1,6 @@
 import type { Deps } from "../../shared/deps.ts";
 import type { Rpc } from "../../shared/rpc.ts";
-import { decodeBase64, encodeBase64 } from "./base64.ts";
+import { encodeBase64, writeBase64 } from "./base64.ts";
 
 /** A stored original. */
 export interface Original {
@@ -37,10 +37,29 @@ export async function originalOf(
 ): Promise<Original | null> {
   const file = await deps.rpc.documentFile({ documentId });
   if (file === null) return null;
-  const { mime_type: mimeType, title } = file;
-  if (file.file_base64 !== null) return { bytes: decodeBase64(file.file_base64), mimeType, title };
-  const bytes = file.file_path === null ? null : await deps.storage.download(file.file_path);
+  const { mime_type: mimeType, title, size, file_path: path } = file;
+  const bytes = size !== null
+    ? await readParts({ documentId, size, first: file.file_base64 }, deps)
+    : path === null
+    ? null
+    : await deps.storage.download(path);
   return bytes && { bytes, mimeType, title };
+}
+
+/** Puts an original together from the parts that the table gives: whole in one answer it takes six times its size. */
+async function readParts(
+  { documentId, size, first }: { documentId: string; size: number; first: string | null },
+  { rpc }: Pick<Deps, "rpc">,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (let part = first; part !== null;) {
+    at += writeBase64(part, bytes.subarray(at));
+    if (at === size) return bytes;
+    part = (await rpc.documentFile({ documentId, fromByte: at }))?.file_base64 ?? null;
+  }
+  // Deleted meanwhile.
+  return null;
 }
 
 /** Removes from the bucket what belongs to deleted documents, and then what is left of these in the database. */

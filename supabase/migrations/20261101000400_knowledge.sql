@@ -919,15 +919,15 @@ comment on function public.list_documents is 'The documents of an agent, newest 
 revoke execute on function public.list_documents from public, anon, authenticated;
 grant execute on function public.list_documents to service_role;
 
-create function public.document_file(document_id uuid) returns jsonb
+create function public.document_file(document_id uuid, from_byte integer default 0, max_bytes integer default 1048576) returns jsonb
 language sql stable security invoker set search_path = ''
 as $$
-  select jsonb_build_object('mime_type', d.mime_type, 'title', d.title, 'file_base64', translate(encode(f.content, 'base64'), E'\n', ''),
-    'file_path', d.file_path)
+  select jsonb_build_object('mime_type', d.mime_type, 'title', d.title, 'size', octet_length(f.content),
+    'file_base64', translate(encode(substring(f.content from from_byte + 1 for max_bytes), 'base64'), E'\n', ''), 'file_path', d.file_path)
   from public.documents d left join public.document_files f on f.document_id = d.id
   where d.id = document_file.document_id and d.deleted_at is null
 $$;
-comment on function public.document_file is 'The original of a document: its bytes, or its path in the bucket.';
+comment on function public.document_file is 'The original of a document: a part of its bytes and how many they are, or its path in the bucket.';
 revoke execute on function public.document_file from public, anon, authenticated;
 grant execute on function public.document_file to service_role;
 

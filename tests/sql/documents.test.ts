@@ -11,12 +11,19 @@ const titles = (session: Session) =>
   )
     .then((rows) => rows.map(({ title }) => title));
 
-rolledBack("a large original comes back byte for byte", async (session) => {
+rolledBack("a large original comes back byte for byte, a part at a time", async (session) => {
   const client = await makeClient(session);
-  const file_base64 = btoa("0123456789".repeat(50_000));
-  const { document_id } = await begin(session, client, "Large", { file_base64 });
-  const file = await call(session, "public.document_file", { document_id });
-  assertEquals(file.file_base64, file_base64);
+  const text = "0123456789".repeat(150_000);
+  const { document_id } = await begin(session, client, "Large", { file_base64: btoa(text) });
+  let read = "";
+  for (let parts = 0; read.length < text.length && parts < 5; parts++) {
+    const file = await call(session, "public.document_file", { document_id, from_byte: read.length });
+    assertEquals(file.size, text.length);
+    read += atob(String(file.file_base64));
+  }
+  assertEquals(read, text);
+  const few = await call(session, "public.document_file", { document_id, from_byte: 7, max_bytes: 5 });
+  assertEquals(atob(String(few.file_base64)), "78901");
   assertEquals(
     await call(session, "public.document_file", { document_id: crypto.randomUUID() }),
     null as never,

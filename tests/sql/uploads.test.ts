@@ -49,6 +49,7 @@ rolledBack(
     assertEquals(file, {
       mime_type: "text/plain",
       title: "Returns",
+      size: 7,
       file_base64: btoa("returns"),
       file_path: null,
     });
