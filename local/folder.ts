@@ -11,7 +11,7 @@ export interface DataFolder {
 
 const contents = new Set(["lock", "database", "keys.json", "keys.json.tmp"]);
 /** What may lie beside them when the data folder is `.parley` itself. */
-const neighbours = new Set(["demo.env", "demo.env.tmp"]);
+const neighbours = new Set(["demo.env", "demo.env.tmp", "memory.env", "memory.env.tmp"]);
 
 /**
  * Makes the folder if need be and locks it: two processes on one embedded database would corrupt it silently. With

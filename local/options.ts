@@ -26,12 +26,19 @@ export const usage = `Starts Parley: database, REST, Auth and functions on one p
 
   --port NUMBER    the port on 127.0.0.1; 0 takes a free one
   --data-dir PATH  where the embedded database, the keys and demo.env are kept
-  --memory         keep nothing on disk but demo.env
+  --memory         keep nothing on disk but demo.env (memory.env where demo.env belongs to kept data)
   --reset          delete the data in --data-dir and start over
   DATABASE_URL     (environment) use this PostgreSQL 15 or later with pgvector instead of the embedded database`;
 
-/** Reads the command line and `DATABASE_URL`; null when help was asked for. Throws a `StartFailure`. */
-export function readOptions(args: string[], databaseUrl: string | undefined): StartOptions | null {
+/**
+ * Reads the command line and `DATABASE_URL`; null when help was asked for. `isInUse` says whether a folder holds an
+ * installation's data. Throws a `StartFailure`.
+ */
+export function readOptions(
+  args: string[],
+  databaseUrl: string | undefined,
+  isInUse: (dataDir: string) => boolean = holdsKeys,
+): StartOptions | null {
   const flags = parse(args);
   if (flags.help) return null;
   const port = flags.port ?? "54321";
@@ -39,18 +46,33 @@ export function readOptions(args: string[], databaseUrl: string | undefined): St
     throw new StartFailure(`Cannot use --port ${port}: it must be a number from 0 to 65535`);
   }
   const dataDir = flags["data-dir"] ?? defaultDataDir;
+  const memory = flags.memory ?? false;
   const options: StartOptions = {
     port: Number(port),
     dataDir,
-    // Beside other data lie other keys: servers that do not share a folder do not share the file.
-    demoFile: resolve(dataDir) === resolve(defaultDataDir) ? ".parley/demo.env" : join(dataDir, "demo.env"),
-    memory: flags.memory ?? false,
+    // Beside other data lie other keys: servers that do not share a folder do not share the file, nor does one that keeps
+    // nothing write over the keys of one that does.
+    demoFile: resolve(dataDir) !== resolve(defaultDataDir)
+      ? join(dataDir, "demo.env")
+      : memory && isInUse(dataDir)
+      ? ".parley/memory.env"
+      : ".parley/demo.env",
+    memory,
     reset: flags.reset ?? false,
     databaseUrl: databaseUrl?.trim() || null,
   };
   if (options.dataDir === "") throw new StartFailure("Cannot use --data-dir: the path is empty");
   if (options.databaseUrl) refuseBeside(options);
   return options;
+}
+
+function holdsKeys(dataDir: string): boolean {
+  try {
+    return Deno.statSync(join(dataDir, "keys.json")).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw new StartFailure(`Cannot look into ${dataDir}: ${reason(error)}`, { cause: error });
+  }
 }
 
 function parse(args: string[]) {

@@ -1,4 +1,4 @@
-import { oneLine } from "./decode.ts";
+import { oneLine, unreadable } from "./decode.ts";
 import { Lines, rowLine } from "./rows.ts";
 
 /**
@@ -19,12 +19,23 @@ export function csvText(text: string): string {
   return lines.text() || rowLine(names ?? [], []);
 }
 
-/** The rows of a CSV text (RFC 4180): cells may be quoted, and then hold the delimiter, line breaks and doubled quotes. */
-export function* parseCsv(text: string, delimiter: string): Generator<string[]> {
+/**
+ * The rows of a CSV text (RFC 4180): cells may be quoted, and then hold the delimiter, line breaks and doubled quotes.
+ * A quote that never closes would make one cell of all that follows: it is refused, unless the text `isCut`.
+ */
+export function* parseCsv(
+  text: string,
+  delimiter: string,
+  { isCut = false }: { isCut?: boolean } = {},
+): Generator<string[]> {
   let row: string[] = [], at = 0;
   while (at < text.length) {
     let cell = "";
-    if (text[at] === '"') [cell, at] = quotedCell(text, at + 1);
+    if (text[at] === '"') {
+      const quoted = quotedCell(text, at + 1);
+      if (quoted === null && !isCut) throw unclosed(text, at);
+      [cell, at] = quoted ?? [text.slice(at + 1), text.length];
+    }
     // Characters behind a closing quote belong to the cell: nothing is lost of a sloppy file.
     const end = cellEnd(text, at, delimiter);
     row.push(cell + text.slice(at, end));
@@ -38,12 +49,16 @@ export function* parseCsv(text: string, delimiter: string): Generator<string[]> 
   }
 }
 
-function quotedCell(text: string, start: number): [string, number] {
+function unclosed(text: string, quote: number): Error {
+  const line = text.slice(0, quote).split("\n").length;
+  return unreadable(`the quote that opens in line ${line} of the table never closes`);
+}
+
+function quotedCell(text: string, start: number): [string, number] | null {
   let cell = "", from = start;
   while (true) {
     const quote = text.indexOf('"', from);
-    // A quote that never closes takes the rest.
-    if (quote < 0) return [cell + text.slice(from), text.length];
+    if (quote < 0) return null;
     if (text[quote + 1] !== '"') return [cell + text.slice(from, quote), quote + 1];
     cell += text.slice(from, quote + 1);
     from = quote + 2;
@@ -63,9 +78,9 @@ function dialectOf(text: string): { body: string; delimiter: string } {
   if (named) return { body: text.slice(named[0].length), delimiter: named[1]! };
   const head = text.slice(0, 10_000).split("\n").slice(0, 20).join("\n");
   const scores = delimiters.map((delimiter) => {
-    const widths = [...parseCsv(head, delimiter)].filter((row) => row.join("") !== "").map((row) =>
-      row.length
-    );
+    const widths = [...parseCsv(head, delimiter, { isCut: true })].filter((row) => row.join("") !== "").map((
+      row,
+    ) => row.length);
     const alike = widths.filter((width) => width === widths[0]).length / widths.length;
     return (widths[0] ?? 1) > 1 ? alike * 100 + widths[0]! : 0;
   });

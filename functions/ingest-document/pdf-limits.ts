@@ -7,26 +7,37 @@ export const MAX_ITEMS = 20_000, MAX_CHARACTERS = 1_000_000, MAX_PAGE_SECONDS = 
 // Parts in other encodings are not measured, so they may only be as small as those of old files are.
 const MOST_UNMEASURED = 64 * 1024;
 
+// Every name the reader knows a filter by, in full and short.
+const decoders =
+  /\/(?:FlateDecode|Fl|LZWDecode|LZW|ASCIIHexDecode|AHx|ASCII85Decode|A85|RunLengthDecode|RL|BrotliDecode|CCITTFaxDecode|CCF|DCTDecode|DCT|JBIG2Decode|JPXDecode|JPX|Crypt)\b/g;
+const indirect = /\/Filter(?:\s|%[^\r\n]*)*(?:\[[^\]/]*)?\d+\s+\d+\s+R\b/;
+
 const latin1 = new TextDecoder("latin1");
 const unneeded = /\/Subtype\s*\/Image|\/Type\s*\/EmbeddedFile/;
+const encryption = /\/Encrypt(?:\s|%[^\r\n]*)*(?:<<|\d+\s+\d+\s+R)/;
 
 /**
  * A copy of a PDF that is safe to open: the reader unpacks a part whole before it looks at it, so a bomb would hang it.
- * Pictures and attached files are emptied, which no text needs; the rest is measured. Throws for what is larger than the
- * limits.
+ * Pictures and attached files are emptied, which no text needs; the rest is measured, which an encrypted PDF does not
+ * allow, even one that opens without a password. Throws for what is larger than the limits.
  */
 export async function checkedPdf(bytes: Uint8Array): Promise<Uint8Array> {
   const copy = bytes.slice();
   const text = latin1.decode(bytes);
   let total = 0;
   const sizes = new Map<string, number>(), texts = [text];
+  let previous = 0;
   for (const { 0: keyword, index } of text.matchAll(/(?<!end)stream\r?\n/g)) {
     const start = index + keyword.length;
     const object = text.lastIndexOf("obj", index);
-    const dictionary = text.slice(Math.max(object, index - 3000), index);
-    if (unneeded.test(dictionary)) copy.fill(0, start, start + 16);
+    // Since the part before, for in a text of the dictionary may stand "obj".
+    const dictionary = named(text.slice(previous, index));
+    const end = text.indexOf("endstream", start);
+    const length = (end < 0 ? text.length : end) - start;
+    previous = start + length;
+    if (encryption.test(dictionary)) throw encrypted();
+    if (unneeded.test(dictionary)) copy.fill(0, start, previous);
     else {
-      const length = text.indexOf("endstream", start) - start;
       // Objects that are packed together, which may be what the others are put together by.
       const kept = /\/ObjStm/.test(dictionary) ? [] : undefined;
       const size = await unpackedSize(bytes.subarray(start), dictionary, { length, kept });
@@ -37,8 +48,18 @@ export async function checkedPdf(bytes: Uint8Array): Promise<Uint8Array> {
     }
     if (total > MAX_STREAMS) throw unreadable(`the PDF has more than ${MAX_STREAMS} bytes unpacked`);
   }
+  if (encryption.test(named(text.slice(previous)))) throw encrypted();
   for (const objects of texts) checkLists(objects, sizes);
   return copy;
+}
+
+function encrypted(): Error {
+  return unreadable("the PDF is encrypted: save it without protection first");
+}
+
+/** A text of a PDF with its names as the reader takes them: "/Fl#61teDecode" is /FlateDecode. */
+function named(text: string): string {
+  return text.replace(/#([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
 }
 
 /** The content of a page can be a list of parts, and name the same one a thousand times. */
@@ -55,8 +76,9 @@ async function unpackedSize(
   dictionary: string,
   { length, kept }: { length: number; kept?: string[] },
 ): Promise<number> {
-  const filters = /\/Filter\s*(?:\[([^\]]*)\]|(\/\w+))/.exec(dictionary)?.slice(1).join("").match(/\/\w+/g) ??
-    [];
+  // Wherever they stand: a name in another place costs a try to unpack, one overlooked could cost a gigabyte.
+  const filters = dictionary.match(decoders) ?? [];
+  if (indirect.test(dictionary)) throw unreadable("the PDF names the filter of a part in another place");
   if (filters.length === 0) return length;
   if (filters.length > 1 || !/^\/(?:FlateDecode|Fl)$/.test(filters[0]!)) {
     // Packed twice, a few bytes become a terabyte; nobody does that for another reason.

@@ -21,11 +21,6 @@ export interface PdfDocument {
   close(): Promise<void>;
 }
 
-const reasons: Record<string, string> = {
-  PasswordException: "the PDF is encrypted",
-  InvalidPDFException: "the PDF is damaged",
-};
-
 /** Opens a PDF; refuses one that is damaged, encrypted or empty. */
 export async function openPdf(bytes: Uint8Array): Promise<PdfDocument> {
   // A copy: the reader takes its bytes away from the caller, who still has to store them.
@@ -89,6 +84,7 @@ async function takeTurns(): Promise<void> {
 
 function refuse(error: unknown): never {
   if (error instanceof Problem) throw error;
-  const { name = "", message = "" } = error as Partial<Error>;
-  throw unreadable(reasons[name] ?? `the PDF is damaged (${message.slice(0, 200)})`);
+  const { name, message = "" } = error as Partial<Error>;
+  const detail = name === "InvalidPDFException" ? "" : ` (${message.slice(0, 200)})`;
+  throw unreadable(`the PDF is damaged${detail}`);
 }

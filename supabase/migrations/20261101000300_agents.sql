@@ -308,6 +308,23 @@ revoke execute on function private.set_limit_group() from public, anon, authenti
 create trigger api_keys_limit_group before insert on public.api_keys
   for each row execute function private.set_limit_group();
 
+create function private.normalize_origins() returns trigger
+language plpgsql volatile security invoker set search_path = ''
+as $$
+begin
+  -- As browsers send them, or they would never match: lower case, without the port that goes without saying.
+  if new.allowed_origins is not null then
+    new.allowed_origins := array(
+      select regexp_replace(lower(o.origin collate "C"), '^(http://.*):80$|^(https://.*):443$', '\1\2')
+      from unnest(new.allowed_origins) with ordinality as o (origin, place) order by o.place);
+  end if;
+  return new;
+end $$;
+comment on function private.normalize_origins() is 'Trigger function: origins are stored in the form in which browsers send them.';
+revoke execute on function private.normalize_origins() from public, anon, authenticated;
+create trigger api_keys_normalize_origins before insert or update of allowed_origins on public.api_keys
+  for each row execute function private.normalize_origins();
+
 create function private.random_hex() returns text
 language sql volatile security invoker set search_path = ''
 as $$

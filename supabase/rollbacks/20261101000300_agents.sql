@@ -61,6 +61,7 @@ drop function
   private.keep_company_facts_versions,
   private.pin_own_prompts_only,
   private.set_limit_group,
+  private.normalize_origins,
   private.hide_agents_of_user,
   private.keep_money_with_owners,
   private.hold_agents_to_plan,

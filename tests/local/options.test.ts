@@ -21,6 +21,10 @@ Deno.test("start has its defaults and takes its flags", () => {
     demoFile: "x/demo.env",
     reset: true,
   });
+  const memory = (isInUse: boolean, ...more: string[]) =>
+    readOptions(["--memory", ...more], undefined, () => isInUse)?.demoFile;
+  assertEquals([memory(false), memory(true)], [".parley/demo.env", ".parley/memory.env"]);
+  assertEquals(memory(true, "--data-dir=x"), "x/demo.env");
   assertEquals(readOptions([], "postgres://u@h/d")?.databaseUrl, "postgres://u@h/d");
   assertEquals(readOptions(["--help"], undefined), null);
 });

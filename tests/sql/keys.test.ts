@@ -98,6 +98,25 @@ rolledBack("a key with senseless settings is refused and not stored", async (ses
   assertEquals(await session.query("select id from public.api_keys"), []);
 });
 
+rolledBack("origins are kept as browsers send them, however they were written", async (session) => {
+  const { agent, ann } = await people(session);
+  const { id } = await value<Issued>(
+    session,
+    ann,
+    `public.create_api_key($1, 'shop', allowed_origins => '{HTTPS://Shop.Example:443,http://a.example:80,http://b.example:8080}')`,
+    [agent],
+  );
+  assertEquals((await stored(session, id)).allowed_origins, [
+    "https://shop.example",
+    "http://a.example",
+    "http://b.example:8080",
+  ]);
+  await as(session, ann, "update public.api_keys set allowed_origins = '{https://C.Example}' where id = $1", [
+    id,
+  ]);
+  assertEquals((await stored(session, id)).allowed_origins, ["https://c.example"]);
+});
+
 rolledBack(
   "a rotated key keeps settings and limits, and the old one ends after the grace",
   async (session) => {

@@ -190,6 +190,13 @@ Deno.test("a row of a CSV file says its columns, with any usual delimiter", asyn
   assertEquals((await textOf("sep=;\nNom;Prix\nA,B;1\n", "text/csv")).text, "Nom: A,B; Prix: 1");
   assertEquals((await textOf("12;15\n13;16\n", "text/csv")).text, "12; 15\n13; 16");
   assertEquals((await textOf("seule\n", "text/csv")).text, "seule");
+  await assertRefused(
+    'a,b\n"c,d\ne,f\n',
+    "text/csv",
+    "the quote that opens in line 2 of the table never closes",
+  );
+  const long = `a,b\n"${"c\n".repeat(30)}c",d\n`;
+  assertStringIncludes((await textOf(long, "text/csv")).text, "b: d");
 });
 
 Deno.test("CSV cells come back as they were written", () => {
@@ -304,6 +311,19 @@ Deno.test("a PDF that unpacks to more than its limits is refused before it is op
   await assertRefused(buildPdf([[]], { encode: twice }), "application/pdf", "FlateDecode");
   const tiny = { entries: "/Filter [/FlateDecode /FlateDecode]", with: () => new Uint8Array(10) };
   await assertRefused(buildPdf([[]], { encode: tiny }), "application/pdf", "FlateDecode");
+  const bomb = () => zlibSync(new Uint8Array(MAX_STREAM + 2_000_000).fill(32), { level: 9 });
+  for (
+    const entries of [
+      "/F#69lter /Fl#61teDecode",
+      "/F /Fl",
+      "/Filter /FlateDecode /X (obj)",
+      "/Filter % a\n/Fl",
+    ]
+  ) {
+    await assertRefused(buildPdf([[]], { encode: { entries, with: bomb } }), "application/pdf", "unpacked");
+  }
+  const elsewhere = { entries: "/Filter 9 0 R", with: bomb };
+  await assertRefused(buildPdf([[]], { encode: elsewhere }), "application/pdf", "in another place");
   await assertRefused(repeatedContent(1_000_000, 1000), "application/pdf", "a list of more than");
   assertEquals((await pagesOf(repeatedContent(1000, 10))).length, 1);
   // Called a picture, it is emptied: the page has no text.
@@ -345,10 +365,11 @@ Deno.test("a PDF that is damaged or encrypted is refused, one of pictures has no
   await assertRefused("%PDF-1.4\ngarbage", "application/pdf", "damaged");
   await assertRefused(frenchManual().slice(0, 900), "application/pdf", "damaged");
   await assertRefused("", "application/pdf", "damaged");
-  await assertRefused(
-    buildPdf([[{ text: "secret" }]], { isEncrypted: true }),
-    "application/pdf",
-    "encrypted",
-  );
+  const locked = buildPdf([[{ text: "secret" }]], { isEncrypted: true });
+  await assertRefused(locked, "application/pdf", "encrypted");
+  const hidden = new TextDecoder("latin1").decode(locked).replace("/Encrypt", "/Encry#70t % a\n");
+  await assertRefused(hidden, "application/pdf", "encrypted");
+  const [page] = await pagesOf(buildPdf([[{ text: "Write /Encrypt 5 0 R and /Filter 5 0 R" }]]));
+  assertStringIncludes(page!.text, "/Encrypt 5 0 R");
   assertEquals((await pagesOf(buildPdf([[], []]))).map(({ text }) => text), ["", ""]);
 });
