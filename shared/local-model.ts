@@ -8,7 +8,7 @@ import type {
 import { detectLanguage } from "./language.ts";
 import { sentencesOf } from "./sentences.ts";
 import { parseSources } from "./sources.ts";
-import { stemOf } from "./stems.ts";
+import { isTelling, isVague, stemOf, stemsOf } from "./stems.ts";
 import { wordWeight } from "./stop-words.ts";
 import { countTokens } from "./tokens.ts";
 import { foldedWords } from "./words.ts";
@@ -189,16 +189,6 @@ function askedWords(question: string[]): string[] {
   return asksPrice ? [...question, "cost"] : question;
 }
 
-// Words that go with any subject; a sentence that shares nothing else with the question does not answer it.
-const vague = new Set(
-  ("case cas numero numeros tell parlez parler info pay pays paid paying payer paye payez " +
-    "fee price cost prix tarif cout coute").split(" "),
-);
-
-function isTelling(word: string): boolean {
-  return wordWeight(word) === 1 && !vague.has(word);
-}
-
 /** A longer word that no source has, as the one known word that a single slip of the keys makes of it. */
 function corrected(word: string, known: Set<string>): string {
   if (word.length < 6 || known.has(word)) return word;
@@ -261,7 +251,7 @@ function weigh(question: string[], sentences: Sentence[]): Map<string, number> {
   return new Map(question.map((word) => {
     const stem = stemOf(word);
     const having = sentences.filter(({ stems }) => stems.has(stem)).length;
-    const weight = (vague.has(word) ? 0.4 : wordWeight(word)) ** 2;
+    const weight = (isVague(word) ? 0.4 : wordWeight(word)) ** 2;
     const rarity = Math.log(1 + (sentences.length + 1) / (Math.max(1, having) + 0.5));
     const isKnown = having > 0 || sentences.some(({ subject }) => subject.has(stem));
     return [stem, weight * rarity * (isKnown || !isTelling(word) ? 1 : UNKNOWN)];
@@ -276,10 +266,6 @@ function score({ stems, subject, place }: Sentence, weights: Map<string, number>
   }
   if (own === 0 && place >= OPENING) return 0;
   return (own + inherited) * (1 - LATER * Math.min(place, 20));
-}
-
-function stemsOf(text: string): Set<string> {
-  return new Set(foldedWords(text).map(stemOf));
 }
 
 /** A sentence without the signs of Markdown and without line breaks. */

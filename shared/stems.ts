@@ -1,3 +1,25 @@
+import { wordWeight } from "./stop-words.ts";
+import { foldedWords } from "./words.ts";
+
+// Words that go with any subject; a sentence that shares nothing else with the question does not answer it.
+const vague = new Set(
+  ("case cas numero numeros tell parlez parler info pay pays paid paying payer paye payez " +
+    "fee price cost prix tarif cout coute " +
+    "bonjour bonsoir salut coucou merci svp plait desole hello hey thanks thank please sorry okay").split(
+      " ",
+    ),
+);
+
+/** Whether a folded word goes with any subject. */
+export function isVague(word: string): boolean {
+  return vague.has(word);
+}
+
+/** Whether a folded word says what a text is about. */
+export function isTelling(word: string): boolean {
+  return wordWeight(word) === 1 && !vague.has(word);
+}
+
 // Words for one thing that share no beginning, each group under its first.
 const synonyms = new Map(
   [
@@ -16,4 +38,9 @@ const synonyms = new Map(
 export function stemOf(word: string): string {
   return (synonyms.get(word) ?? word).replace(/(?<=^.{3,})(?:aison|ation|ement|ing|er|ed|ez|ons|ent)s?$/, "")
     .slice(0, 5).replace(/(?<=^.{3,})(?:es|s|e)$/, "").replace(/(?<=^..+)(.)\1$/, "$1");
+}
+
+/** The stems of a text's words. */
+export function stemsOf(text: string): Set<string> {
+  return new Set(foldedWords(text).map(stemOf));
 }
