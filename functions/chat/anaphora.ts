@@ -4,7 +4,7 @@ import { foldedWords } from "../../shared/words.ts";
 // Words that stand for something said before, unless the question itself says it.
 const pronouns = [
   // English
-  /(?<!\p{L})(?:it|its|they|them|their|theirs)(?!\p{L})/giu,
+  /(?<!\p{L})(?:it|its|they|them|their|theirs|he|she|him|her|his)(?!\p{L})|(?<!\p{L})(?:otherwise|instead)(?= ?(?:$|\?))/giu,
   /(?<!\p{L})(?:this|that|these|those)(?= ?(?:$|[?.,!]| (?:include|cost|apply|mean|work|cover|take|come|need|count|also|have|depend|change|possible|free|enough|true|allowed|all|too)))/giu,
   /(?<!\p{L})(?:the|that|this|which|another|other|any) (?:\p{L}+ )?ones?(?= ?(?:$|[?.,!]| (?:is|are|do|does|can|should|for|with|cost|costs|in|at)))/giu,
   /(?<!(?:is|are|anyone|somebody|someone|anybody) )(?<!\p{L})there(?= ?(?:$|[?.!]))/giu,
@@ -12,7 +12,7 @@ const pronouns = [
   // French
   /(?<!\p{L})(?:ils?|elles?)(?!\p{L})/giu,
   /(?<!\p{L})(?:celui|celle|ceux|celles)(?!\p{L})/giu,
-  /(?<!\p{L})(?:ça|cela|ceci|dedans|dessus|là-bas)(?!\p{L})/giu,
+  /(?<!\p{L})(?:ça|cela|ceci|dedans|dessus|là-bas|autrement)(?!\p{L})/giu,
   /(?<=(?<![\p{L}-])(?:je|tu|on|nous|vous) (?:ne )?)(?:l[ea] |les |l['’])(?=\p{L})/giu,
   /(?<=(?:puis-je|peut-on|peut|peux|pouvez-vous|dois-je|doit-on|dois|faut|faut-il|vais|veux|voudrais|souhaite|comment|où|quand) )(?:l[ea] |les |l['’])(?=\p{L}+(?:er|ir|dre|oir|ttre)(?!\p{L}))/giu,
   /(?<=(?<![\p{L}-])(?:j['’]|y |vous |on |combien |puis-je |peut-on ))en(?= )(?! \p{L}+ant(?!\p{L}))|(?<!\p{L})en (?=avez|as-tu|faut)/giu,

@@ -62,8 +62,8 @@ function questionOf({ content, standalone }: Said): string {
 }
 
 const OPENER =
-  /^(?:(?:ok(?:ay)?|thanks|thank you|merci|bon|well|so|alors)[,.! ]+)*(?:(?:and|et|but|mais|or|ou(?! (?:est|sont|se|puis|peut|[êe]tes|vous|dormir|acheter|rouler|trouver)(?!\p{L}))|sinon)[, ]+)*(?:what about|how about|qu['’]en est-il|(?:the )?same (?:question )?(?=for|with)|(?:la )?même (?:question|chose) (?=pour|avec)|(?:pareil|idem) (?=pour|avec))? ?/iu;
-const OPENS = /(?<!\p{L})(?:and|et|but|mais|or|ou|sinon|about|est-il|same|même|pareil|idem)(?!\p{L})/iu;
+  /^(?:(?:ok(?:ay)?|thanks|thank you|merci|bon|well|so|alors)[,.! ]+)*(?:(?:and|et|but|mais|or|ou(?! (?:est|sont|se|puis|peut|[êe]tes|vous|dormir|acheter|rouler|trouver)(?!\p{L}))|sinon)[, ]+)*(?:what about|how about|qu['’]en est-il|(?:the )?same (?:question )?(?=for|with)|(?:la )?même (?:question|chose) (?=pour|avec)|(?:pareil|idem|même) (?=pour|avec|sans|en|à)|even (?=for|with|without|on|at|in))? ?/iu;
+const OPENS = /(?<!\p{L})(?:and|et|but|mais|or|ou|sinon|about|est-il|same|even|même|pareil|idem)(?!\p{L})/iu;
 const PREPOSITIONS =
   "for|to|in|on|at|with|without|from|by|under|over|after|before|during|pour|à|au|aux|en|dans|sur|avec|sans|chez|après|avant|pendant|depuis|par";
 // What a clause of its own begins with; anything else behind an "and" is a part of the question before.
@@ -103,7 +103,7 @@ function complete(before: string, phrase: string, asked: string): string {
   const found = likes.flatMap((like) =>
     Array.from(before.matchAll(
       new RegExp(
-        `(?<!\\p{L})(?:${like}) ?(?:(?!(?:${PREPOSITIONS}|is|are|does|do|est|sont|costs?)(?!\\p{L}))[\\p{L}\\p{N}'’-]+ ?)+`,
+        `(?<!\\p{L})(?:${like})(?: |(?<=['’]))(?:(?!(?:${PREPOSITIONS}|is|are|does|do|est|sont|costs?)(?!\\p{L}))[\\p{L}\\p{N}'’-]+ ?)+`,
         "giu",
       ),
     )).slice(-1)
@@ -123,7 +123,8 @@ const BY_ITSELF =
 function isBare(question: string): boolean {
   const words = foldedWords(question);
   const asks = /\?\s*$/u.test(question) || CLAUSE.test(question);
-  return words.length > 0 && asks && !BY_ITSELF.test(question) &&
+  // A capital inside is a name: "Combien coûte le Grand Large ?".
+  return words.length > 0 && asks && !BY_ITSELF.test(question) && !/\s\p{Lu}\p{Ll}/u.test(question) &&
     !words.some((word) => isTelling(word) && !measures.has(word));
 }
 
