@@ -14,6 +14,10 @@ create table public.conversations (
   status text not null default 'active',
   language text,
   summary text,
+  summary_from uuid,
+  summary_through uuid,
+  topic_words text[] not null default '{}',
+  topic_turns integer not null default 0,
   message_count integer not null default 0,
   metadata jsonb not null default '{}',
   closed_at timestamptz,
@@ -25,12 +29,15 @@ create table public.conversations (
   constraint conversations_channel_is_known check (channel in ('api', 'widget', 'openai', 'dashboard', 'admin', 'import')),
   constraint conversations_status_is_known check (status in ('active', 'closed', 'archived', 'deleted')),
   constraint conversations_language_is_a_code check (language ~ '^[a-z]{2,3}$'),
+  constraint conversations_summary_has_its_whole_range check (num_nulls(summary_from, summary_through) <> 1
+    and (summary is not null or summary_from is null)),
+  constraint conversations_topic_turns_are_not_negative check (topic_turns >= 0),
   constraint conversations_message_count_is_not_negative check (message_count >= 0),
   -- 16 KiB as the API counts them; the text form of jsonb has up to half as many blanks besides.
   constraint conversations_metadata_is_a_small_object check (jsonb_typeof(metadata) = 'object' and octet_length(metadata::text) <= 24576)
 );
 comment on table public.conversations is
-  'One session of a visitor with an agent. `updated_at` moves with every message; the asker (`user_id`) has no foreign key, so a conversation outlives the account until it is erased or pruned; neither has the API key, whose row goes only with the agent.';
+  'One session of a visitor with an agent. `updated_at` moves with every message; the asker (`user_id`) has no foreign key, so a conversation outlives the account until it is erased or pruned; neither has the API key, whose row goes only with the agent. The summary covers the messages from `summary_from` through `summary_through`, which no longer fit the history.';
 create index conversations_agent_updated on public.conversations (agent_id, updated_at desc);
 create index conversations_visitor on public.conversations (agent_id, visitor_id) where visitor_id is not null;
 create index conversations_user_id on public.conversations (user_id) where user_id is not null;
@@ -172,7 +179,7 @@ create table public.entity_memory (
   value text not null,
   sentiment text not null default 'neutral',
   confidence real not null default 1,
-  message_id uuid references public.messages (id) on delete set null,
+  message_id uuid references public.messages (id) on delete cascade,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint entity_memory_once_per_value unique (conversation_id, type, value),
@@ -181,7 +188,7 @@ create table public.entity_memory (
   constraint entity_memory_sentiment_is_known check (sentiment in ('positive', 'neutral', 'negative')),
   constraint entity_memory_confidence_is_a_share check (confidence between 0 and 1)
 );
-comment on table public.entity_memory is 'What a visitor said about themselves in a session, with the message it comes from.';
+comment on table public.entity_memory is 'What a visitor said about themselves in a session, with the message it comes from, and goes with.';
 create index entity_memory_agent_id on public.entity_memory (agent_id);
 create index entity_memory_message_id on public.entity_memory (message_id);
 create trigger entity_memory_updated_at before update on public.entity_memory
@@ -190,6 +197,9 @@ create trigger entity_memory_updated_at before update on public.entity_memory
 create table public.conversation_contexts (
   conversation_id uuid primary key references public.conversations (id) on delete cascade,
   agent_id uuid not null references public.agents (id) on delete cascade,
+  visitor_id text,
+  from_message_id uuid references public.messages (id) on delete cascade,
+  through_message_id uuid,
   embedding_model text,
   embedding extensions.halfvec,
   summary text,
@@ -200,6 +210,7 @@ create table public.conversation_contexts (
   intent_history jsonb not null default '[]',
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
+  constraint conversation_contexts_visitor_id_is_1_to_200_characters check (char_length(visitor_id) between 1 and 200),
   constraint conversation_contexts_embedding_names_its_model check ((embedding is null) = (embedding_model is null)),
   constraint conversation_contexts_key_facts_are_a_list check (jsonb_typeof(key_facts) = 'array'),
   constraint conversation_contexts_entities_are_a_list check (jsonb_typeof(entities) = 'array'),
@@ -207,8 +218,9 @@ create table public.conversation_contexts (
   constraint conversation_contexts_sentiment_is_known check (sentiment in ('positive', 'neutral', 'negative'))
 );
 comment on table public.conversation_contexts is
-  'The long-term context of a conversation, with an embedding for recall in later sessions of the same visitor.';
-create index conversation_contexts_agent_id on public.conversation_contexts (agent_id);
+  'The long-term context of a conversation, with an embedding for recall in later sessions of the same visitor: `visitor_id` is set where it was proven. It goes with the first message it was made from.';
+create index conversation_contexts_visitor on public.conversation_contexts (agent_id, visitor_id);
+create index conversation_contexts_from_message_id on public.conversation_contexts (from_message_id);
 create trigger conversation_contexts_updated_at before update on public.conversation_contexts
   for each row execute function public.update_updated_at_column();
 
@@ -324,7 +336,8 @@ begin
   delete from public.messages m where m.conversation_id = clear_conversation.conversation_id;
   update public.turns t set stop_requested = t.stop_requested or t.settled_at is null, retrieved = '[]'
     where t.conversation_id = clear_conversation.conversation_id and (t.settled_at is null or t.retrieved <> '[]');
-  update public.conversations c set summary = null, message_count = 0, metadata = '{}', status = 'active', closed_at = null
+  update public.conversations c set summary = null, summary_from = null, summary_through = null, topic_words = '{}', topic_turns = 0,
+      message_count = 0, metadata = '{}', status = 'active', closed_at = null
     where c.id = clear_conversation.conversation_id;
 end $$;
 comment on function private.clear_conversation is

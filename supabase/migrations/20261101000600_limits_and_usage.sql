@@ -202,14 +202,6 @@ create policy "owners and admins resolve incidents" on public.security_incidents
   using (agent_id = any (array(select private.visible_agents('owner'))) or (select private.is_admin()))
   with check (agent_id = any (array(select private.visible_agents('owner'))) or (select private.is_admin()));
 
-create policy "agent_reader reads conversations" on public.conversations for select to agent_reader
-  using (agent_id = (select private.current_agent()));
-create policy "agent_reader reads messages" on public.messages for select to agent_reader
-  using (agent_id = (select private.current_agent()));
-create policy "agent_reader reads memory" on public.entity_memory for select to agent_reader
-  using (agent_id = (select private.current_agent()));
-grant select on public.conversations, public.messages, public.entity_memory to agent_reader;
-
 -- The functions of a turn switch sequential scans off: a plan made while a table is small and kept by a session would
 -- go on scanning it when it is large.
 
@@ -670,44 +662,6 @@ revoke execute on function private.forget_provider_health from public, anon, aut
 grant execute on function private.forget_provider_health to service_role;
 
 -- What a turn starts from -------------------------------------------------------------------------------------------
-
-create function private.turn_memory(agent_id uuid, conversation_id uuid, token_budget integer) returns jsonb
-language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  result jsonb;
-begin
-  perform set_config('app.agent_id', turn_memory.agent_id::text, true);
-  with recent as (
-    -- Newest first until the budget is full.
-    select m.id, m.role, m.content, m.metadata, m.tokens_used, sum(m.tokens_used) over (order by m.id desc) as running
-    from (
-      select m.id, m.role, m.content, m.metadata, m.tokens_used from public.messages m
-      where m.conversation_id = turn_memory.conversation_id and m.role in ('user', 'assistant', 'tool') order by m.id desc limit 100
-    ) m
-  )
-  select jsonb_build_object(
-    'summary', (select c.summary from public.conversations c where c.id = turn_memory.conversation_id),
-    'memory', (select coalesce(jsonb_agg(jsonb_build_object('type', e.type, 'value', e.value) order by e.updated_at), '[]')
-      from public.entity_memory e where e.conversation_id = turn_memory.conversation_id),
-    'history', coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('role', h.role, 'content', h.content,
-      'metadata', nullif(jsonb_strip_nulls(jsonb_build_object('tool_calls', h.metadata -> 'tool_calls',
-        'tool_call_id', h.metadata -> 'tool_call_id')), '{}'))) order by h.id), '[]'),
-    'tokens', coalesce(sum(h.tokens_used), 0))
-  into result
-  from recent h
-  -- Whole exchanges only: models refuse a history that starts with an answer.
-  where h.running <= token_budget and h.id >= (
-    select q.id from recent q where q.running <= token_budget and q.role = 'user' order by q.id limit 1);
-  perform set_config('app.agent_id', '', true);
-  return result;
-end $$;
-comment on function private.turn_memory is 'History within a token budget, summary and memory of a conversation, read as agent_reader.';
-revoke execute on function private.turn_memory from public, anon, authenticated;
-grant execute on function private.turn_memory to service_role;
-grant create on schema private to agent_reader;
-alter function private.turn_memory owner to agent_reader;
-revoke create on schema private from agent_reader;
 
 create function private.model_cost(provider text, model text, input_tokens bigint, output_tokens bigint, as_of timestamptz,
   out cost numeric, out currency text, out priced boolean)

@@ -454,7 +454,9 @@ begin
   on conflict on constraint conversations_one_per_session do update set message_count = v.message_count + 1, status = 'active', closed_at = null,
     visitor_id = coalesce(v.visitor_id, excluded.visitor_id), language = coalesce(excluded.language, v.language),
     -- Whoever named the visitor first counts: a proof that comes later does not cover what was said before it.
-    visitor_verified = case when v.visitor_id is null then excluded.visitor_verified else v.visitor_verified end,
+    -- And another visitor's words are not to be remembered as the first one's.
+    visitor_verified = case when v.visitor_id is null then excluded.visitor_verified
+      else v.visitor_verified and coalesce(excluded.visitor_id, v.visitor_id) = v.visitor_id end,
     -- What grows with every message has an end: then the newest counts.
     metadata = case when octet_length((v.metadata || excluded.metadata)::text) <= 16384 then v.metadata || excluded.metadata else excluded.metadata end
     where v.status <> 'deleted'
@@ -537,7 +539,7 @@ declare
   refused jsonb;
   spent jsonb;
   held record;
-  memory jsonb := '{"history": [], "memory": [], "summary": null, "tokens": 0}'::jsonb;
+  memory jsonb := '{"history": [], "memory": [], "summary": null, "overflow": [], "topic": null, "tokens": 0}'::jsonb;
   scopes text[] := private.budgets(c);
   estimate bigint;
   cost numeric := 0;
@@ -599,8 +601,8 @@ begin
     'flags', jsonb_build_object('conversation_guard', settings -> 'conversationGuardEnabled', 'role_lock', settings -> 'roleLockEnabled',
       'topic_lock', settings -> 'topicLockEnabled', 'topic_lock_turns', settings -> 'topicLockTurns'),
     'recall', q.visitor_verified and exists (
-      select from public.conversations v join public.conversation_contexts x on x.conversation_id = v.id
-      where v.agent_id = c.agent_id and v.visitor_id = q.visitor_id and v.visitor_verified and v.id <> conversation and v.status <> 'deleted'),
+      select from public.conversation_contexts x join public.conversations v on v.id = x.conversation_id and v.status <> 'deleted'
+      where x.agent_id = c.agent_id and x.visitor_id = q.visitor_id and x.conversation_id <> conversation),
     'provider_key', case when c.provider_key_id is not null then (
       select jsonb_build_object('id', k.id, 'user_id', k.user_id, 'provider', k.provider, 'ciphertext', k.ciphertext, 'metadata', k.metadata)
       from public.provider_keys k where k.id = c.provider_key_id) end);
@@ -796,7 +798,8 @@ grant execute on function private.close_deltas to service_role;
 create function public.settle_turn(turn_id uuid, outcome text, provider text, model text, answer text default '',
   citations jsonb default '[]', input_tokens integer default 0, output_tokens integer default 0, finish_reason text default null,
   response_time_ms integer default null, first_token_ms integer default null, attempts jsonb default '[]', error_code text default null,
-  retrieved jsonb default '[]', message_metadata jsonb default '{}', events jsonb default '[]')
+  retrieved jsonb default '[]', message_metadata jsonb default '{}', events jsonb default '[]',
+  memory jsonb default null)
 returns jsonb
 language plpgsql volatile security invoker set search_path = '' set enable_seqscan = off
 as $$
@@ -816,6 +819,9 @@ begin
       response_time_ms, first_token_ms, now());
     perform private.store_answer(t, outcome, answer, citations, provider, model, output_tokens, response_time_ms,
       jsonb_strip_nulls(jsonb_build_object('finish_reason', finish_reason)) || message_metadata);
+    if jsonb_typeof(memory) = 'object' then
+      perform private.store_memory(t, memory);
+    end if;
     perform private.close_deltas(t, settle_turn.events);
     update public.turns x set state = outcome, settled_at = now(), provider = settle_turn.provider, model = settle_turn.model,
         input_tokens = settle_turn.input_tokens, output_tokens = settle_turn.output_tokens, attempts = settle_turn.attempts,

@@ -6,10 +6,6 @@ select private.remove_job('forget_rate_limits');
 select private.remove_job('close_idle_conversations');
 select private.remove_job('erase_agents');
 delete from private.partitioned_tables where name = 'usage_logs';
-drop policy "agent_reader reads conversations" on public.conversations;
-drop policy "agent_reader reads messages" on public.messages;
-drop policy "agent_reader reads memory" on public.entity_memory;
-revoke select on public.conversations, public.messages, public.entity_memory from agent_reader;
 drop function
   private.erase_agents,
   private.can_erase,
@@ -19,7 +15,6 @@ drop function
   private.agent_prompt,
   private.agent_facts,
   private.model_cost,
-  private.turn_memory,
   private.forget_provider_health,
   private.provider_states,
   private.failing_models,

@@ -183,7 +183,13 @@ Deno.test("tenants are isolated in every table, for every operation", async (t) 
       await database.rolledBack(async (session) => {
         const { sql } = await statement(session, { table, role: reader.role, operation: "select", row: {} });
         assertEquals((await attempt(session, reader, sql)).rows, [], `${table.name} without an agent`);
-        await session.query("select set_config('app.agent_id', $1, true)", [world.ann.agentId]);
+        // Contexts are of one visitor besides, and both tenants know one of this name.
+        await session.query(
+          "select set_config('app.agent_id', $1, true), set_config('app.visitor_id', 'zoe', true)",
+          [
+            world.ann.agentId,
+          ],
+        );
         const seen = (await attempt(session, reader, sql)).rows.map((row) => keyOf(table, row));
         const foreign = (await rowsOf(session, table, world.bob)).map((row) => keyOf(table, row));
         if (granted.length > 0) {

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Session } from "../../local/database.ts";
 import { begin, learn, type Match, store } from "./documents.ts";
+import { forgetWhere } from "./forget-where.ts";
 import { as, refusal, service, user, value } from "./people.ts";
 import { rolledBack } from "./rolled-back.ts";
 import { admit, call, change, type Client, exchange, makeClient } from "./turns.ts";
@@ -70,33 +71,20 @@ rolledBack(
   },
 );
 
-/** Takes every comparison with the agent or conversation out of the functions that read for a key holder. */
-async function forgetWhere(session: Session): Promise<string[]> {
-  const readers = await session.query<{ name: string; definition: string }>(
-    `select p.proname as name, pg_get_functiondef(p.oid) as definition from pg_proc p
-     where p.pronamespace = 'private'::regnamespace and p.prosrc ~ 'public\\.(documents|document_chunks|chunk_terms|messages|agents)'
-       and (p.proowner = 'agent_reader'::regrole
-         or has_function_privilege('agent_reader', p.oid, 'execute') and not has_function_privilege('service_role', p.oid, 'execute'))`,
-  );
-  const changed: string[] = [];
-  for (const { name, definition } of readers) {
-    const forgetful = definition.replaceAll(
-      /\b\w+\.(agent_id|conversation_id|id) = \w+\.(agent_id|conversation_id)\b/g,
-      "true",
-    );
-    if (forgetful === definition) continue;
-    changed.push(name);
-    await session.exec(forgetful);
-  }
-  return changed.sort();
-}
-
 rolledBack("a search that forgot its WHERE still finds nothing of another agent", async (session) => {
   const [client, other] = [await makeClient(session), await makeClient(session)];
   const vector = [1, 1, 1, 1];
   await learn(session, client, ["Apples of mine."]);
   for (let n = 0; n < 3; n++) await learn(session, other, [`Apples of theirs ${n}.`]);
-  assertEquals(await forgetWhere(session), ["find_chunks", "match_vectors", "match_words", "turn_memory"]);
+  assertEquals(await forgetWhere(session), [
+    "find_chunks",
+    "find_contexts",
+    "match_vectors",
+    "match_words",
+    "overflow",
+    "session_memory",
+    "turn_memory",
+  ]);
   for (const args of [{}, { vector }, { vector, match_threshold: 0, match_count: 200 }, { language: "en" }]) {
     assertEquals(await contents(search(session, client, "apples", args)), ["Apples of mine."]);
   }

@@ -128,7 +128,7 @@ async function conversation(session: Session, agentId: string): Promise<void> {
     [agentId, settled.conversation_id],
   );
   await session.query(
-    "insert into public.conversation_contexts (agent_id, conversation_id) values ($1, $2)",
+    "insert into public.conversation_contexts (agent_id, conversation_id, visitor_id) values ($1, $2, 'zoe')",
     [
       agentId,
       settled.conversation_id,
