@@ -231,14 +231,14 @@ isOneToOne: false
                   ]
                 },"conversation_contexts": {
                   Row: {
-                    "agent_id": string,"conversation_id": string,"created_at": string,"embedding": unknown,"embedding_model": string | null,"entities": NonNullable<Json>,"intent_history": NonNullable<Json>,"key_facts": NonNullable<Json>,"sentiment": string,"summary": string | null,"topics": (string)[],"updated_at": string
+                    "agent_id": string,"conversation_id": string,"created_at": string,"embedding": unknown,"embedding_model": string | null,"entities": NonNullable<Json>,"from_message_id": string | null,"intent_history": NonNullable<Json>,"key_facts": NonNullable<Json>,"sentiment": string,"summary": string | null,"through_message_id": string | null,"topics": (string)[],"updated_at": string,"visitor_id": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "agent_id": string,"conversation_id": string,"created_at"?: string,"embedding"?: unknown,"embedding_model"?: string | null,"entities"?: NonNullable<Json>,"intent_history"?: NonNullable<Json>,"key_facts"?: NonNullable<Json>,"sentiment"?: string,"summary"?: string | null,"topics"?: (string)[],"updated_at"?: string
+                    "agent_id": string,"conversation_id": string,"created_at"?: string,"embedding"?: unknown,"embedding_model"?: string | null,"entities"?: NonNullable<Json>,"from_message_id"?: string | null,"intent_history"?: NonNullable<Json>,"key_facts"?: NonNullable<Json>,"sentiment"?: string,"summary"?: string | null,"through_message_id"?: string | null,"topics"?: (string)[],"updated_at"?: string,"visitor_id"?: string | null
                   }
                   Update: {
-                    "agent_id"?: string,"conversation_id"?: string,"created_at"?: string,"embedding"?: unknown,"embedding_model"?: string | null,"entities"?: NonNullable<Json>,"intent_history"?: NonNullable<Json>,"key_facts"?: NonNullable<Json>,"sentiment"?: string,"summary"?: string | null,"topics"?: (string)[],"updated_at"?: string
+                    "agent_id"?: string,"conversation_id"?: string,"created_at"?: string,"embedding"?: unknown,"embedding_model"?: string | null,"entities"?: NonNullable<Json>,"from_message_id"?: string | null,"intent_history"?: NonNullable<Json>,"key_facts"?: NonNullable<Json>,"sentiment"?: string,"summary"?: string | null,"through_message_id"?: string | null,"topics"?: (string)[],"updated_at"?: string,"visitor_id"?: string | null
                   }
                   Relationships: [
                     {
@@ -253,18 +253,24 @@ isOneToOne: false
 isOneToOne: true
       referencedRelation: "conversations"
       referencedColumns: ["id"]
+    },{
+      foreignKeyName: "conversation_contexts_from_message_id_fkey"
+      columns: ["from_message_id"]
+isOneToOne: false
+      referencedRelation: "messages"
+      referencedColumns: ["id"]
     }
                   ]
                 },"conversations": {
                   Row: {
-                    "agent_id": string,"api_key_id": string | null,"channel": string,"closed_at": string | null,"created_at": string,"id": string,"language": string | null,"message_count": number,"metadata": NonNullable<Json>,"session_id": string,"status": string,"summary": string | null,"updated_at": string,"user_id": string | null,"visitor_id": string | null,"visitor_verified": boolean
+                    "agent_id": string,"api_key_id": string | null,"channel": string,"closed_at": string | null,"created_at": string,"id": string,"language": string | null,"message_count": number,"metadata": NonNullable<Json>,"session_id": string,"status": string,"summary": string | null,"summary_from": string | null,"summary_through": string | null,"topic_turns": number,"topic_words": (string)[],"updated_at": string,"user_id": string | null,"visitor_id": string | null,"visitor_verified": boolean
                   }
                   ComputedFields: never
                   Insert: {
-                    "agent_id": string,"api_key_id"?: string | null,"channel"?: string,"closed_at"?: string | null,"created_at"?: string,"id"?: string,"language"?: string | null,"message_count"?: number,"metadata"?: NonNullable<Json>,"session_id": string,"status"?: string,"summary"?: string | null,"updated_at"?: string,"user_id"?: string | null,"visitor_id"?: string | null,"visitor_verified"?: boolean
+                    "agent_id": string,"api_key_id"?: string | null,"channel"?: string,"closed_at"?: string | null,"created_at"?: string,"id"?: string,"language"?: string | null,"message_count"?: number,"metadata"?: NonNullable<Json>,"session_id": string,"status"?: string,"summary"?: string | null,"summary_from"?: string | null,"summary_through"?: string | null,"topic_turns"?: number,"topic_words"?: (string)[],"updated_at"?: string,"user_id"?: string | null,"visitor_id"?: string | null,"visitor_verified"?: boolean
                   }
                   Update: {
-                    "agent_id"?: string,"api_key_id"?: string | null,"channel"?: string,"closed_at"?: string | null,"created_at"?: string,"id"?: string,"language"?: string | null,"message_count"?: number,"metadata"?: NonNullable<Json>,"session_id"?: string,"status"?: string,"summary"?: string | null,"updated_at"?: string,"user_id"?: string | null,"visitor_id"?: string | null,"visitor_verified"?: boolean
+                    "agent_id"?: string,"api_key_id"?: string | null,"channel"?: string,"closed_at"?: string | null,"created_at"?: string,"id"?: string,"language"?: string | null,"message_count"?: number,"metadata"?: NonNullable<Json>,"session_id"?: string,"status"?: string,"summary"?: string | null,"summary_from"?: string | null,"summary_through"?: string | null,"topic_turns"?: number,"topic_words"?: (string)[],"updated_at"?: string,"user_id"?: string | null,"visitor_id"?: string | null,"visitor_verified"?: boolean
                   }
                   Relationships: [
                     {
@@ -821,6 +827,9 @@ isOneToOne: false
 "publish_prompt":
 { Args: { "agent_id"?: string,"content": string,"language"?: string,"name": string }; Returns: Json
                            },
+"recall_contexts":
+{ Args: { "agent_id": string,"conversation_id": string,"embedding_model"?: string,"max_items"?: number,"query_embedding"?: string,"visitor_id": string }; Returns: Json
+                           },
 "report_incident":
 { Args: { "address_hash"?: string,"agent_id"?: string,"details"?: Json,"kind": string,"session_id"?: string,"severity": string,"subject": string }; Returns: undefined
                            },
@@ -845,6 +854,9 @@ isOneToOne: false
 "run_due_jobs":
 { Args: { "as_of"?: string,"budget_ms"?: number }; Returns: Json
                            },
+"save_context":
+{ Args: { "embedding"?: string,"embedding_model"?: string,"key_facts"?: Json,"summary": string,"topic"?: string,"turn_id": string }; Returns: boolean
+                           },
 "save_feedback":
 { Args: { "agent_id": string,"category"?: string,"comment"?: string,"message_id": string,"rating": number }; Returns: Json
                            },
@@ -855,7 +867,7 @@ isOneToOne: false
 { Args: { "agent_id": string,"category"?: string,"key": string,"value": string }; Returns: Json
                            },
 "settle_turn":
-{ Args: { "answer"?: string,"attempts"?: Json,"citations"?: Json,"error_code"?: string,"events"?: Json,"finish_reason"?: string,"first_token_ms"?: number,"input_tokens"?: number,"message_metadata"?: Json,"model": string,"outcome": string,"output_tokens"?: number,"provider": string,"response_time_ms"?: number,"retrieved"?: Json,"turn_id": string }; Returns: Json
+{ Args: { "answer"?: string,"attempts"?: Json,"citations"?: Json,"error_code"?: string,"events"?: Json,"finish_reason"?: string,"first_token_ms"?: number,"input_tokens"?: number,"memory"?: Json,"message_metadata"?: Json,"model": string,"outcome": string,"output_tokens"?: number,"provider": string,"response_time_ms"?: number,"retrieved"?: Json,"turn_id": string }; Returns: Json
                            },
 "stop_turn":
 { Args: { "agent_id": string,"turn_id": string }; Returns: Json

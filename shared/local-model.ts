@@ -7,7 +7,7 @@ import type {
 } from "@ai-sdk/provider";
 import { detectLanguage } from "./language.ts";
 import { sentencesOf } from "./sentences.ts";
-import { parseSources } from "./sources.ts";
+import { parseQuestion, parseSources } from "./sources.ts";
 import { isTelling, isVague, stemOf, stemsOf } from "./stems.ts";
 import { wordWeight } from "./stop-words.ts";
 import { countTokens } from "./tokens.ts";
@@ -109,10 +109,11 @@ function courtesyTo(words: string[]): string | undefined {
 
 /** The whole answer to a prompt. */
 function reply(prompt: LanguageModelV4Prompt): string {
-  const question = textOf(prompt.findLast(({ role }) => role === "user") ?? { role: "user", content: [] });
-  const sources = prompt.filter(({ role }) => role === "system").flatMap((message) =>
-    parseSources(textOf(message))
-  );
+  const asked = textOf(prompt.findLast(({ role }) => role === "user") ?? { role: "user", content: [] });
+  const background = prompt.filter(({ role }) => role === "system").map(textOf);
+  const sources = background.flatMap(parseSources);
+  // A follow-up is answered as it reads with what was said before it.
+  const question = background.map(parseQuestion).findLast((found) => found !== null) ?? asked;
   const words = foldedWords(question);
   const courtesy = courtesyTo(words);
   if (courtesy !== undefined) return courtesy;

@@ -200,6 +200,9 @@ export const Replay = z.object({
 /** What a settled turn answered. */
 export type Replay = z.infer<typeof Replay>;
 
+/** Something that a visitor said about themselves. */
+const Remembered = z.object({ type: z.string(), value: z.string() });
+
 /** The answer of `admit_turn`: all that the model needs, or the code that says why not. */
 export const Admission = z.discriminatedUnion("admitted", [
   z.object({
@@ -243,12 +246,25 @@ export const Admission = z.discriminatedUnion("admitted", [
     }),
     prompt: z.string().nullable(),
     facts: z.array(z.object({ key: z.string(), value: z.string(), category: z.string() })),
+    /** Of what the history no longer holds. */
     summary: z.string().nullable(),
-    memory: z.array(z.object({ type: z.string(), value: z.string() })),
+    /** What neither history nor summary holds, oldest first: it is to join the summary. */
+    overflow: z.array(z.object({
+      id: z.string(),
+      role: z.string(),
+      content: z.string(),
+      standalone: z.string().nullable(),
+    })),
+    /** What the session has been about, and for how many turns; null while that cannot be said. */
+    topic: z.object({ words: z.array(z.string()), turns: count }).nullable(),
+    memory: z.array(Remembered),
     history: z.array(z.object({
       role: z.string(),
       content: z.string(),
-      /** What the model called with this message (`tool_calls`), or which call a tool's message answers (`tool_call_id`). */
+      /**
+       * What the model called with this message (`tool_calls`), which call a tool's message answers (`tool_call_id`), how a
+       * question was rewritten to stand alone (`standalone`).
+       */
       metadata: z.record(z.string(), z.unknown()).optional(),
     })),
     api_key_id: z.string().nullable(),
@@ -318,6 +334,22 @@ export const Settlement = z.object({
   created_at: moment,
   usage: z.object({ input_tokens: count, output_tokens: count, total_tokens: count }),
 });
+
+/** The answer of `recall_contexts`: what earlier conversations of the same visitor left, the best first. */
+export const Recalled = z.object({
+  contexts: z.array(z.object({
+    conversation_id: z.string(),
+    summary: z.string(),
+    key_facts: z.array(z.string()),
+    topics: z.array(z.string()),
+    similarity: z.number().nullable(),
+    updated_at: moment,
+  })),
+  memory: z.array(Remembered),
+});
+
+/** The answer of `recall_contexts`. */
+export type Recalled = z.infer<typeof Recalled>;
 
 /** A session's messages, oldest first, or null when there is no such session. */
 export const SessionMessages = z.object({

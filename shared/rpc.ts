@@ -110,6 +110,35 @@ interface SettleTurn {
   retrieved?: unknown[];
   messageMetadata?: Json;
   events?: results.TurnEvent[];
+  memory?: TurnMemory;
+}
+
+/** What a turn adds to the memory of its conversation. */
+export interface TurnMemory {
+  entities: { type: string; value: string; sentiment: string; confidence: number }[];
+  topic: { words: string[]; turns: number } | null;
+  /** The summary with these messages added, and whether it goes on with the one before. */
+  summary: { text: string; from: string; through: string; continues: boolean } | null;
+  /** The question by itself, where it was rewritten. */
+  standalone: string | null;
+}
+
+interface SaveContext {
+  turnId: string;
+  summary: string;
+  keyFacts: string[];
+  topic: string | null;
+  embedding: string | null;
+  embeddingModel: string | null;
+}
+
+interface RecallContexts {
+  agentId: string;
+  visitorId: string;
+  conversationId: string;
+  queryEmbedding: string | null;
+  embeddingModel: string | null;
+  maxItems?: number;
 }
 
 interface MatchDocuments {
@@ -219,6 +248,10 @@ export function createRpc(client: SupabaseClient) {
       call("append_deltas", args, results.AppendedDeltas, options),
     settleTurn: (args: SettleTurn, options?: CallOptions) =>
       call("settle_turn", args, results.Settlement, options),
+    saveContext: (args: SaveContext, options?: CallOptions) =>
+      call("save_context", args, z.boolean(), options),
+    recallContexts: (args: RecallContexts, options?: CallOptions) =>
+      call("recall_contexts", args, results.Recalled, options),
     turnEvents: (args: { agentId: string; turnId: string; afterId?: number }, options?: CallOptions) =>
       call("turn_events", args, results.TurnEvents, options),
     stopTurn: (args: { agentId: string; turnId: string }, options?: CallOptions) =>

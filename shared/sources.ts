@@ -13,7 +13,7 @@ export function renderSources(sources: readonly Source[]): string {
   return sources.map(({ title, heading, content }, index) => {
     const place = heading === null ? "" : ` heading="${escapeAttribute(heading)}"`;
     return `<source id="${index + 1}" title="${escapeAttribute(title)}"${place}>\n${
-      escape(content)
+      escapeTags(content)
     }\n</source>`;
   }).join("\n");
 }
@@ -31,12 +31,24 @@ export function parseSources(text: string): (Source & { id: number })[] {
   }));
 }
 
-function escape(text: string): string {
+/** A question as it stands alone, for a prompt, as data. */
+export function renderQuestion(question: string): string {
+  return `<question>${escapeTags(question.replace(/\s+/g, " "))}</question>`;
+}
+
+/** The question that `renderQuestion` wrote into a text, or null. */
+export function parseQuestion(text: string): string | null {
+  const [, question] = /^<question>([^<]*)<\/question>$/m.exec(text) ?? [];
+  return question === undefined ? null : unescape(question);
+}
+
+/** A text as it can stand in a prompt: nothing in it opens or closes a tag. */
+export function escapeTags(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
 function escapeAttribute(text: string): string {
-  return escape(text).replaceAll('"', "&quot;").replaceAll("\n", "&#10;").replaceAll("\r", "&#13;");
+  return escapeTags(text).replaceAll('"', "&quot;").replaceAll("\n", "&#10;").replaceAll("\r", "&#13;");
 }
 
 const entities: Record<string, string> = {

@@ -10,6 +10,7 @@ import { type Ask, questionOf } from "./ask.ts";
 import { type ConversationMessage, storedConversation, toolMetadata, wordsOf } from "./conversation.ts";
 import { denial, reportDenial } from "./denial.ts";
 import type { Idempotency } from "./idempotency.ts";
+import { understand, type Understanding } from "./memory.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Wishes } from "./wishes.ts";
 
@@ -26,6 +27,10 @@ export interface Turn {
   notes: string | null;
   /** The question's language, when it can be told. */
   language: string | null;
+  /** What the question means in its conversation. */
+  understood: Understanding;
+  /** Who asks, as the client names them; believed where the admission says `visitor_verified`. */
+  visitorId: string | null;
   /** What the client asks of the model. */
   wishes: Wishes;
   /** When the request came, on the clock of `performance.now()`. */
@@ -81,7 +86,19 @@ export async function admit(
     deps.background(reportDenial(admission, deps, { request, address, sessionId }));
     throw denial(admission, deps.now());
   }
-  return { admission, question, conversation: known(asked, admission), notes, language, wishes, startedAt };
+  const conversation = known(asked, admission);
+  const understood = understand(admission, question, conversation);
+  return {
+    admission,
+    question,
+    conversation,
+    understood,
+    visitorId: visitorId ?? null,
+    notes,
+    language,
+    wishes,
+    startedAt,
+  };
 }
 
 /** What the session does not have yet, besides the question. */

@@ -49,9 +49,10 @@ export async function answer(
   const { agent } = turn.admission;
   const result = nothing({ kind: "aborted" });
   try {
-    result.retrieved = await retrieve(turn, deps, signal);
+    const found = await retrieve(turn, deps, signal);
+    result.retrieved = found.chunks;
     const settings = turnSettings(agent.config);
-    const prompt = buildPrompt(turn, result.retrieved, settings.promptTokens);
+    const prompt = buildPrompt(turn, found, settings.promptTokens);
     const cited = wantsJson(turn.wishes) ? verbatim : new CitedText(prompt.chunks, turn.question);
     meter.send(prompt.messages);
     const pass = ({ text, citations }: Filtered) => {

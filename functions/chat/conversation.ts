@@ -12,22 +12,31 @@ export interface ConversationMessage {
   toolCalls?: ToolCall[];
   /** Of a tool: the call that it answers. */
   toolCallId?: string;
+  /** Of a visitor's question: how it was rewritten to stand alone. */
+  standalone?: string;
 }
 
-// What a stored message's metadata say of tools; without them it is a message of words.
+// What a stored message's metadata say besides its words.
 const Metadata = z.object({
   tool_calls: z.array(z.object({ id: z.string(), name: z.string(), arguments: z.string() })).optional().catch(
     undefined,
   ),
   tool_call_id: z.string().optional().catch(undefined),
+  standalone: z.string().optional().catch(undefined),
 }).catch({});
 
 /** The stored messages of a session, oldest first. */
 export function storedConversation(history: Admitted["history"]): ConversationMessage[] {
   return history.flatMap(({ role, content, metadata }) => {
     if (role !== "user" && role !== "assistant" && role !== "tool") return [];
-    const { tool_calls: toolCalls, tool_call_id: toolCallId } = Metadata.parse(metadata);
-    return [{ role, content, ...(toolCalls && { toolCalls }), ...(toolCallId && { toolCallId }) }];
+    const { tool_calls: toolCalls, tool_call_id: toolCallId, standalone } = Metadata.parse(metadata);
+    return [{
+      role,
+      content,
+      ...(toolCalls && { toolCalls }),
+      ...(toolCallId && { toolCallId }),
+      ...(standalone && { standalone }),
+    }];
   });
 }
 

@@ -1,10 +1,13 @@
 import type { LanguageModelV4Prompt } from "@ai-sdk/provider";
-import type { Match } from "../../shared/results.ts";
+import type { Match, Recalled } from "../../shared/results.ts";
 import { renderSources } from "../../shared/sources.ts";
 import { countTokens } from "../../shared/tokens.ts";
 import type { Admitted, Turn } from "./admission.ts";
 import { type ConversationMessage, modelMessages, splitAtQuestion, wordsOf } from "./conversation.ts";
+import type { Understanding } from "./memory.ts";
+import { meaning, memoryParts } from "./prompt-memory.ts";
 import { type PromptTexts, promptTexts } from "./prompt-texts.ts";
+import type { Found } from "./retrieval.ts";
 import { wantsJson } from "./wishes.ts";
 
 /** What is sent to the model. */
@@ -16,6 +19,8 @@ export interface Prompt {
 
 // Roles and separators cost a model a few tokens for each message.
 const MESSAGE_TOKENS = 4;
+// So much of the room that is left may go to what is remembered.
+const MEMORY_SHARE = 0.25;
 // While there is history, so much of the room that is left may go to sources.
 const SOURCES_SHARE = 0.75;
 
@@ -25,11 +30,11 @@ const SOURCES_SHARE = 0.75;
  * worst on, history from the oldest on; instructions, notes and question are always whole.
  */
 export function buildPrompt(
-  { admission, conversation, notes, language, wishes }: Pick<
+  { admission, conversation, understood, notes, language, wishes }: Pick<
     Turn,
-    "admission" | "conversation" | "notes" | "language" | "wishes"
+    "admission" | "conversation" | "understood" | "notes" | "language" | "wishes"
   >,
-  found: Match[],
+  { chunks: found, recalled }: Found,
   budget: number,
 ): Prompt {
   const texts = promptTexts(language, admission.agent.language);
@@ -38,14 +43,15 @@ export function buildPrompt(
   const [past, asked] = splitAtQuestion(conversation);
   const form = wantsJson(wishes) ? [texts.json] : [];
   const noted = notes === null ? [] : [texts.notes(notes)];
-  for (const text of [instructions, texts.sources, ...form, ...noted, ...asked.map(wordsOf)]) {
+  const meant = meaning(understood, texts);
+  for (const text of [instructions, texts.sources, ...form, ...noted, ...meant, ...asked.map(wordsOf)]) {
     room.spend(text);
   }
-  const known = background(admission, texts, room);
+  const known = background(admission, { understood, recalled }, { texts, room });
   const chunks = fitSources(found, room, past.length > 0 ? SOURCES_SHARE : 1);
   const sources = sourcesBlock(admission, chunks, texts);
   const messages: LanguageModelV4Prompt = [
-    { role: "system", content: [instructions, ...known, ...sources, ...form].join("\n\n") },
+    { role: "system", content: [instructions, ...known, ...sources, ...meant, ...form].join("\n\n") },
     // As a user's words: what a client sends must not have the weight of the agent's instructions.
     ...noted.map((text) => ({ role: "user" as const, content: [{ type: "text" as const, text }] })),
     ...modelMessages([...fitHistory(past, room), ...asked]),
@@ -107,18 +113,21 @@ function instructionsOf({ agent, prompt }: Admitted, texts: PromptTexts): string
   );
 }
 
-function background({ facts, memory, summary }: Admitted, texts: PromptTexts, room: Room): string[] {
-  return [
-    list(texts.facts, facts.map(({ key, value }) => `${key}: ${value}`), room),
-    list(texts.memory, memory.map(({ type, value }) => `${type}: ${value}`), room),
-    summary ? list(texts.summary, [summary], room) : "",
-  ].filter((part) => part !== "");
+function background(
+  { facts, memory }: Pick<Admitted, "facts" | "memory">,
+  told: { understood: Understanding; recalled: Recalled | null },
+  { texts, room }: { texts: PromptTexts; room: Room },
+): string[] {
+  const known = list({ title: texts.facts, lines: facts.map(({ key, value }) => `${key}: ${value}`) }, room);
+  const limit = room.spent + room.left * MEMORY_SHARE;
+  const remembered = memoryParts({ memory, ...told }, texts).map((part) => list(part, room, limit));
+  return [known, ...remembered].filter((part) => part !== "");
 }
 
 /** A title and its items, each on one line: what is told is data, and cannot begin a section of its own. */
-function list(title: string, items: string[], room: Room): string {
-  const lines = items.map((item) => `- ${item.replaceAll(/\s+/g, " ").trim()}`);
-  const kept = lines.filter((line) => room.fits(line));
+function list({ title, lines }: { title: string; lines: string[] }, room: Room, limit = room.budget): string {
+  const items = lines.map((line) => `- ${line.replaceAll(/\s+/g, " ").trim()}`);
+  const kept = items.filter((item) => room.fits(item, limit - room.spent));
   return kept.length === 0 ? "" : [title, ...kept].join("\n");
 }
 

@@ -1,26 +1,42 @@
 import type { Deps } from "../../shared/deps.ts";
-import type { Match } from "../../shared/results.ts";
+import type { Match, Recalled } from "../../shared/results.ts";
 import type { Turn } from "./admission.ts";
+import { recall } from "./recall.ts";
 
 /** How long the question's vector may take; a visitor waits for it, and words alone serve, too. */
 const EMBED_MS = 5000;
 
-/** The chunks that fit the question, best first; none when the agent has no knowledge or does not use it. */
+/** What the model is given to answer from. */
+export interface Found {
+  /** The chunks that fit the question, best first; none when the agent has no knowledge or does not use it. */
+  chunks: Match[];
+  /** What earlier conversations of this visitor left. */
+  recalled: Recalled | null;
+}
+
+/** Searches documents and earlier conversations at once, for the question as it stands alone. */
 export async function retrieve(
-  { admission: { agent }, question }: Pick<Turn, "admission" | "question">,
+  turn: Pick<Turn, "admission" | "understood" | "visitorId">,
   deps: Pick<Deps, "rpc" | "embed" | "log">,
   signal: AbortSignal,
-): Promise<Match[]> {
-  if (!agent.rag_enabled || !agent.has_knowledge) return [];
-  const embedding = await embedQuestion(agent.embedding_model, question, { deps, signal });
-  return await deps.rpc.matchDocuments({
-    agentId: agent.id,
-    query: question,
-    queryEmbedding: embedding,
-    matchCount: agent.match_count,
-    matchThreshold: agent.match_threshold,
-    embeddingModel: embedding === null ? null : agent.embedding_model,
-  }, { signal });
+): Promise<Found> {
+  const { admission: { agent }, understood: { query } } = turn;
+  const searches = agent.rag_enabled && agent.has_knowledge;
+  const embedding = searches ? await embedQuestion(agent.embedding_model, query, { deps, signal }) : null;
+  const [chunks, recalled] = await Promise.all([
+    searches
+      ? deps.rpc.matchDocuments({
+        agentId: agent.id,
+        query,
+        queryEmbedding: embedding,
+        matchCount: agent.match_count,
+        matchThreshold: agent.match_threshold,
+        embeddingModel: embedding === null ? null : agent.embedding_model,
+      }, { signal })
+      : [],
+    recall(turn, embedding, { deps, signal }),
+  ]);
+  return { chunks, recalled };
 }
 
 /** The question's vector, or null when its model cannot be asked: words alone still find most of it. */

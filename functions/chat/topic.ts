@@ -1,3 +1,4 @@
+import { sentencesOf } from "../../shared/sentences.ts";
 import { isTelling, stemOf } from "../../shared/stems.ts";
 import { eachWord, fold } from "../../shared/words.ts";
 
@@ -33,7 +34,7 @@ const CHANGE =
  */
 export function nextTopic(previous: Topic | null, question: string, lockTurns: number | null): TopicTurn {
   const change = CHANGE.test(question);
-  const words = topicWords(question.replace(CHANGE, " "));
+  const words = topicWords(asking(question).replace(CHANGE, " "));
   const isAmbiguous = words.length < CLEAR;
   const fresh = words.length === 0 ? null : { words: words.slice(0, MOST_WORDS), turns: 1 };
   if (previous === null || change) return { topic: fresh, isLocked: false, isAmbiguous };
@@ -43,6 +44,12 @@ export function nextTopic(previous: Topic | null, question: string, lockTurns: n
   // "Thanks!" is no turn on the topic.
   const turns = previous.turns + (words.length > 0 || /\?/.test(question) ? 1 : 0);
   return { topic: { words: join(previous.words, words), turns }, isLocked, isAmbiguous };
+}
+
+/** The sentences that ask, where there are any: what else a message says need not be its topic. */
+function asking(message: string): string {
+  const questions = sentencesOf(message.slice(0, 4000)).filter((sentence) => /\?\W*$/u.test(sentence));
+  return questions.length === 0 ? message : questions.join(" ");
 }
 
 /** The words of a question that tell what it is about, each stem once, in small letters. */

@@ -5,8 +5,10 @@ import type { Match } from "../../shared/results.ts";
 import type { Turn } from "./admission.ts";
 import { type Answer, answer, nothing } from "./answer.ts";
 import type { Citation } from "./citations.ts";
+import { keepContext } from "./context.ts";
 import { toolMetadata } from "./conversation.ts";
 import { type StopReason, TurnLease } from "./lease.ts";
+import { memoryOf } from "./memory.ts";
 import { Meter } from "./meter.ts";
 import type { ToolCall } from "./model-stream.ts";
 import type { RunningTurns } from "./running.ts";
@@ -142,6 +144,7 @@ async function close(
     }],
     errorCode: verdict.problem?.code ?? null,
     messageMetadata: toolMetadata(answered),
+    memory: memoryOf(turn),
     retrieved: answered.retrieved.map(({ id, document_id, similarity, score }) => ({
       chunk_id: id,
       document_id,
@@ -163,6 +166,7 @@ async function close(
   };
   if (trace) request.events = trace.end(end);
   const settled = await settle(request, deps);
+  if (settled !== null && answered.text !== "") deps.background(keepContext(turn, answered.text, deps));
   deps.log.info("turn_ended", {
     turn_id: turn.admission.turn_id,
     agent_id: turn.admission.agent.id,

@@ -1,19 +1,25 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Turn } from "../../../functions/chat/admission.ts";
-import { retrieve } from "../../../functions/chat/retrieval.ts";
+import { type Found, retrieve } from "../../../functions/chat/retrieval.ts";
 import type { Deps } from "../../../shared/deps.ts";
 import { problem } from "../../../shared/errors.ts";
 import { createLog } from "../../../shared/log.ts";
+import type { Recalled } from "../../../shared/results.ts";
 import type { Rpc } from "../../../shared/rpc.ts";
 
+type Recall = Parameters<Rpc["recallContexts"]>[0];
 type Search = Parameters<Rpc["matchDocuments"]>[0];
 
 /** Retrieves for an agent; `embed` makes the question's vector. */
 async function search(
   agent: { rag_enabled?: boolean; has_knowledge?: boolean; embedding_model?: string | null },
   embed: Deps["embed"] = () => Promise.resolve(["[1,2]"]),
-  signal = new AbortController().signal,
-): Promise<{ searches: Search[]; logged: string[] }> {
+  { signal = new AbortController().signal, recalls }: {
+    signal?: AbortSignal;
+    recalls?: () => Promise<Recalled>;
+  } = {},
+): Promise<{ searches: Search[]; logged: string[]; recalled: Recall[]; found: Found }> {
+  const recalled: Recall[] = [];
   const searches: Search[] = [];
   const logged: string[] = [];
   const deps = {
@@ -23,6 +29,10 @@ async function search(
       matchDocuments: (args: Search) => {
         searches.push(args);
         return Promise.resolve([]);
+      },
+      recallContexts: (args: Recall) => {
+        recalled.push(args);
+        return recalls!();
       },
     } as unknown as Rpc,
   };
@@ -34,16 +44,19 @@ async function search(
     match_count: 5,
     match_threshold: null,
   };
-  const turn = { admission: { agent: { ...defaults, ...agent } }, question: "How long?" } as Turn;
-  await retrieve(turn, deps, signal);
-  return { searches, logged };
+  const turn = {
+    admission: { agent: { ...defaults, ...agent }, conversation_id: "c", recall: recalls !== undefined },
+    understood: { query: "How long is it?" },
+    visitorId: "zoe",
+  } as Turn;
+  return { searches, logged, recalled, found: await retrieve(turn, deps, signal) };
 }
 
 Deno.test("a question is searched by words and by its vector in the agent's own model", async () => {
   const { searches } = await search({});
   assertEquals(searches, [{
     agentId: "a",
-    query: "How long?",
+    query: "How long is it?",
     queryEmbedding: "[1,2]",
     matchCount: 5,
     matchThreshold: null,
@@ -71,5 +84,55 @@ Deno.test("an aborted turn is not searched", async () => {
     controller.abort();
     return Promise.reject(controller.signal.reason);
   };
-  await assertRejects(() => search({}, embed, controller.signal));
+  await assertRejects(() => search({}, embed, { signal: controller.signal }));
+});
+
+const nothing: Recalled = { contexts: [], memory: [] };
+
+Deno.test("earlier conversations are searched with the same vector, only where the admission says that there are any", async () => {
+  const { recalled, found } = await search({}, undefined, { recalls: () => Promise.resolve(nothing) });
+  assertEquals(recalled, [{
+    agentId: "a",
+    visitorId: "zoe",
+    conversationId: "c",
+    queryEmbedding: "[1,2]",
+    embeddingModel: "local",
+  }]);
+  assertEquals(found.recalled, nothing);
+  assertEquals((await search({})).recalled, []);
+});
+
+Deno.test("with rag_enabled off the newest are recalled, and nothing is embedded", async () => {
+  const never = () => Promise.reject(new Error("embedded"));
+  const { searches, recalled } = await search({ rag_enabled: false }, never, {
+    recalls: () => Promise.resolve(nothing),
+  });
+  assertEquals([searches, recalled[0]?.queryEmbedding, recalled[0]?.embeddingModel], [[], null, null]);
+});
+
+Deno.test("what cannot be recalled is missed, logged, and no reason not to answer", async () => {
+  const { found, logged } = await search({}, undefined, {
+    recalls: () => Promise.reject(problem("unavailable", "away")),
+  });
+  assertEquals([found.recalled, logged], [null, ["not_recalled"]]);
+});
+
+Deno.test("documents and earlier conversations are asked at once: no call waits for the other", async () => {
+  const both = Promise.withResolvers<void>();
+  let asked = 0;
+  const wait = async <T>(answer: T): Promise<T> => {
+    if (++asked === 2) both.resolve();
+    await both.promise;
+    return answer;
+  };
+  const rpc = { matchDocuments: () => wait([]), recallContexts: () => wait(nothing) } as unknown as Rpc;
+  const agent = { id: "a", rag_enabled: true, has_knowledge: true, embedding_model: null };
+  const turn = {
+    admission: { agent, conversation_id: "c", recall: true },
+    understood: { query: "Why?" },
+    visitorId: "zoe",
+  };
+  const deps = { rpc, embed: () => Promise.resolve([]), log: createLog(() => {}) };
+  const found = await retrieve(turn as unknown as Turn, deps, new AbortController().signal);
+  assertEquals(found, { chunks: [], recalled: nothing });
 });

@@ -72,6 +72,11 @@ for (const language of ["en", "fr"] as const) {
   });
 }
 
+Deno.test("the topic is what is asked, not what is told beside it", () => {
+  assertEquals(ask(["Hello, my name is Zoe. How heavy is the digger?"]).topic!.words, ["heavy", "digger"]);
+  assertEquals(ask(["The digger is broken."]).topic!.words, ["digger", "broken"]);
+});
+
 Deno.test("the lock begins with the turn after the last of lockTurns", () => {
   const questions = conversations.en;
   assertEquals([1, 2, 3, 4].map((turns) => ask([...questions, questions[0]!].slice(0, turns)).isLocked), [
