@@ -11,8 +11,8 @@ const MOST_FACTS = 3, LONGEST_FACT = 300;
 const NAMING_WORDS = 3;
 
 /**
- * Keeps what a conversation came to with an answered turn, for later conversations of the same visitor. It has a vector only
- * where it can be recalled: where the visitor was proven. Never throws: what is not kept now is with the next turn.
+ * Keeps what a conversation came to with an answered turn, for later conversations of the same visitor; only where the
+ * visitor was proven, since nobody else's is ever recalled. Never throws: what is not kept now is with the next turn.
  */
 export async function keepContext(
   turn: Pick<Turn, "admission" | "question" | "conversation" | "understood">,
@@ -20,6 +20,7 @@ export async function keepContext(
   deps: Pick<Deps, "rpc" | "embed" | "log">,
 ): Promise<void> {
   const { admission: { turn_id, agent, visitor_verified }, question, conversation, understood } = turn;
+  if (!visitor_verified) return;
   const [past] = splitAtQuestion(conversation);
   const exchange = [
     { role: "user", content: question, standalone: understood.standalone },
@@ -27,7 +28,7 @@ export async function keepContext(
   ];
   try {
     const summary = rollSummary(understood.summary, [...past, ...exchange], CONTEXT_TOKENS);
-    const embedding = visitor_verified ? await embedContext(agent.embedding_model, summary, deps) : null;
+    const embedding = await embedContext(agent.embedding_model, summary, deps);
     await deps.rpc.saveContext({
       turnId: turn_id,
       summary,

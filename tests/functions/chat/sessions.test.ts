@@ -62,11 +62,9 @@ Deno.test("a reset forgets the session, and keeps usage and bill", async () => {
   const session = long();
   await talk(agent, session, "My name is Ada.");
   const before = (await agent.record()).counter;
-  await chat.rows(
-    `insert into public.entity_memory (agent_id, conversation_id, type, value)
-     select agent_id, id, 'name', 'Ada' from public.conversations where agent_id = $1`,
-    [agent.id],
-  );
+  assertEquals(await chat.rows("select value from public.entity_memory where agent_id = $1", [agent.id]), [{
+    value: "Ada",
+  }]);
   const response = await agent.call("DELETE", `sessions/${session}`);
   assertEquals([response.status, await response.text()], [204, ""]);
   assertEquals(await (await agent.call("GET", `sessions/${session}/messages`)).json(), {
