@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { settled } from "../../../shared/platform.ts";
 import { problem } from "../../../shared/errors.ts";
@@ -221,7 +222,7 @@ test("after a reset nothing of it is recalled in a later conversation", async ()
   assert(!told(agent).includes("Zoe"));
 });
 
-test("in a browser, whoever only names a visitor is told nothing of theirs", async () => {
+test("in a browser, whoever only names a visitor is told nothing of theirs, and whoever is signed is", async () => {
   const agent = await chat.agent();
   await say(agent, "My name is Zoe.", { session_id: session(), visitor_id: "zoe" });
   const origin = "https://shop.example";
@@ -229,15 +230,32 @@ test("in a browser, whoever only names a visitor is told nothing of theirs", asy
     scopes: ["chat"],
     allowed_origins: [origin],
   });
-  const response = await fetch(chat.stack.functionUrl("chat"), {
-    method: "POST",
-    headers: { authorization: `Bearer ${key}`, "content-type": "application/json", origin },
-    body: JSON.stringify({ message: "Who am I?", session_id: session(), visitor_id: "zoe" }),
-  });
-  assertEquals(response.status, 200);
-  await response.body?.cancel();
+  const { data } = await chat.stack.client(chat.owner.token).rpc("rotate_identity_secret", {
+    agent_id: agent.id,
+  })
+    .throwOnError();
+  const visitor_token = createHmac("sha256", data.secret).update("zoe").digest("hex");
+  const ask = async (body: Record<string, unknown>) => {
+    const response = await fetch(chat.stack.functionUrl("chat"), {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json", origin },
+      body: JSON.stringify({ message: "Who am I?", session_id: session(), ...body }),
+    });
+    await response.body?.cancel();
+    await settled();
+    return response.status;
+  };
+  assertEquals(await ask({ visitor_id: "zoe" }), 200);
   assert(!told(agent).includes("Zoe"));
-  await settled();
+  const calls = agent.calls().length;
+  assertEquals(
+    await ask({ visitor_id: "zoe", visitor_token: visitor_token.split("").reverse().join("") }),
+    401,
+  );
+  assertEquals(await ask({ visitor_id: "max", visitor_token }), 401);
+  assertEquals(agent.calls().length, calls);
+  assertEquals(await ask({ visitor_id: "zoe", visitor_token }), 200);
+  assert(told(agent).includes("- name: Zoe"));
 });
 
 test("a turn that failed before its first word leaves nothing to remember", async () => {
