@@ -32,6 +32,7 @@ drop function
   private.refuse_spending,
   private.spend_slowly,
   private.begin_sixtieth,
+  private.spend_key,
   private.spend,
   private.sixtieth_end;
 drop table public.provider_health, public.security_incidents, public.model_prices, public.usage_logs, public.usage_counters, public.rate_limits;
