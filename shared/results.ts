@@ -245,6 +245,8 @@ export const Admission = z.discriminatedUnion("admitted", [
       fallback_models: z.array(z.string()),
     }),
     prompt: z.string().nullable(),
+    /** The version that the prompt is; null for the agent's own instructions. */
+    prompt_version_id: z.string().nullable(),
     facts: z.array(z.object({ key: z.string(), value: z.string(), category: z.string() })),
     /** Of what the history no longer holds. */
     summary: z.string().nullable(),

@@ -504,7 +504,7 @@ begin
     raise exception 'validation_failed' using errcode = 'PT422', detail = 'p_key_hash is a lower-case hex SHA-256, p_cost is 0 to 1000.';
   end if;
   -- The answer is built where the rows are read: one statement and one expression less for a call made with every request.
-  select k.id, k.limit_group, k.requests_per_minute, k.last_used_at, a.id as agent_id, a.owner_id, a.prompt_version_id, a.instructions, a.language,
+  select k.id, k.limit_group, k.requests_per_minute, k.last_used_at, a.id as agent_id, a.owner_id, a.instructions,
     case when k.revoked_at <= now() then 'revoked' when k.expires_at <= now() then 'expired'
       when a.deleted_at is not null or u.deleted_at is not null then 'unknown' when not a.is_active then 'agent_inactive'
       when cardinality(k.allowed_origins) > 0 and (p_origin is null or p_origin <> all (k.allowed_origins)) then 'origin_not_allowed' end as refusal,
@@ -524,8 +524,8 @@ begin
       held.requests_per_minute));
   else
     more := jsonb_build_object('quota', private.quota(held.owner_id),
-      'system_prompt', coalesce(private.agent_prompt(held.agent_id, held.prompt_version_id,
-      held.instructions = '', held.language, null, private.agent_facts(held.agent_id)), held.instructions));
+      'system_prompt', coalesce((select b.prompts -> '*' ->> 'text' from private.agent_briefs b where b.agent_id = held.agent_id),
+        held.instructions));
   end if;
   if held.last_used_at is null or held.last_used_at < now() - interval '1 minute' then
     -- A lost second of when a key was used does no harm; waiting for the disk does.
@@ -714,48 +714,113 @@ comment on function private.agent_facts is 'The active company facts of an agent
 revoke execute on function private.agent_facts from public, anon, authenticated;
 grant execute on function private.agent_facts to service_role;
 
-create function private.agent_prompt(agent_id uuid, prompt_version_id uuid, without_instructions boolean, agent_language text,
-  language text, facts jsonb)
-returns text
-language plpgsql stable security invoker set search_path = ''
+create function private.prompt_versions_for(agent_id uuid) returns table (language text, version_id uuid, content text)
+language sql stable security invoker set search_path = ''
+as $$
+  -- The pinned version alone; else the agent's own active `main`; else, without instructions of its own, chatbot_main.
+  with agent as (select a.id, a.prompt_version_id, a.instructions = '' as is_bare from public.agents a where a.id = prompt_versions_for.agent_id),
+  own as (
+    select p.language, v.id, v.content from agent a join public.prompts p on p.agent_id = a.id and p.name = 'main'
+      join public.prompt_versions v on v.prompt_id = p.id and v.active
+    where a.prompt_version_id is null)
+  select null, v.id, v.content from agent a join public.prompt_versions v on v.id = a.prompt_version_id
+  union all select * from own
+  union all select p.language, v.id, v.content from agent a join public.prompts p on p.agent_id is null and p.name = 'chatbot_main'
+    join public.prompt_versions v on v.prompt_id = p.id and v.active
+  where a.is_bare and a.prompt_version_id is null and not exists (select from own)
+$$;
+comment on function private.prompt_versions_for is
+  'The versions that an agent answers with now, by the language of the question; none where it has only instructions.';
+revoke execute on function private.prompt_versions_for from public, anon, authenticated;
+grant execute on function private.prompt_versions_for to service_role;
+
+-- What an agent is told at every question, made ready when it changes, not when it is asked.
+create table private.agent_briefs (
+  agent_id uuid not null,
+  facts jsonb not null,
+  prompts jsonb not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint agent_briefs_pkey primary key (agent_id),
+  constraint agent_briefs_agent_id_fkey foreign key (agent_id) references public.agents (id) on delete cascade,
+  constraint agent_briefs_facts_are_a_list check (jsonb_typeof(facts) = 'array'),
+  constraint agent_briefs_prompts_are_an_object check (jsonb_typeof(prompts) = 'object')
+);
+comment on table private.agent_briefs is
+  'The active facts of each agent, and the prompts it answers with, rendered: {language: {text, version_id}}, `*` for every other language. Kept by triggers.';
+create trigger agent_briefs_updated_at before update on private.agent_briefs
+  for each row execute function public.update_updated_at_column();
+alter table private.agent_briefs enable row level security;
+revoke all on private.agent_briefs from public, anon, authenticated;
+grant select on private.agent_briefs to service_role;
+create policy nobody on private.agent_briefs as restrictive for all to anon, authenticated using (false);
+
+create function private.write_brief(agent_id uuid) returns void
+language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  found_content text;
+  told jsonb;
+  known jsonb;
 begin
-  if prompt_version_id is not null then
-    select v.content into found_content from public.prompt_versions v where v.id = agent_prompt.prompt_version_id;
-  else
-    -- Its own `main` in the language of the question, else of the agent, else for every language.
-    select v.content into found_content from public.prompts p join public.prompt_versions v on v.prompt_id = p.id and v.active
-      where p.agent_id = agent_prompt.agent_id and p.name = 'main'
-      order by coalesce(p.language = agent_prompt.language, false) desc, coalesce(p.language = agent_language, false) desc, p.language is null desc,
-        p.language limit 1;
-    if found_content is null and without_instructions then
-      select v.content into found_content from public.prompts p join public.prompt_versions v on v.prompt_id = p.id and v.active
-        where p.agent_id is null and p.name = 'chatbot_main'
-        order by coalesce(p.language = agent_prompt.language, false) desc, coalesce(p.language = agent_language, false) desc, p.language limit 1;
-    end if;
-  end if;
-  if strpos(found_content, '{{') > 0 then
-    return private.render_prompt(found_content,
-      coalesce((select jsonb_object_agg(f ->> 'key', f -> 'value') from jsonb_array_elements(facts) f), '{}'));
-  end if;
-  return found_content;
+  -- Of two changes at once the second waits here, and then sees what the first one wrote.
+  perform 1 from public.agents a where a.id = write_brief.agent_id for no key update;
+  told := private.agent_facts(write_brief.agent_id);
+  select coalesce(jsonb_object_agg(f ->> 'key', f -> 'value'), '{}') into known from jsonb_array_elements(told) f;
+  insert into private.agent_briefs as b (agent_id, facts, prompts)
+  select a.id, told, (
+    select coalesce(jsonb_object_agg(coalesce(v.language, '*'), jsonb_build_object('text', private.render_prompt(v.content, known),
+      'version_id', v.version_id)), '{}') from (
+      select * from private.prompt_versions_for(a.id) x where x.language is not null
+      -- Another language than the agent has: its own language, else the prompt of every language, else the first.
+      union all (select '*', x.version_id, x.content from private.prompt_versions_for(a.id) x
+        order by coalesce(x.language = a.language, false) desc, x.language is null desc, x.language limit 1)) v)
+  from public.agents a where a.id = write_brief.agent_id
+  on conflict on constraint agent_briefs_pkey do update set facts = excluded.facts, prompts = excluded.prompts;
 end $$;
-comment on function private.agent_prompt is
-  'The prompt an agent answers with: its pinned version, else its active prompt `main`, else, without instructions of its own, chatbot_main. Null: its instructions.';
-revoke execute on function private.agent_prompt from public, anon, authenticated;
-grant execute on function private.agent_prompt to service_role;
+comment on function private.write_brief is 'Makes the brief of an agent anew.';
+revoke execute on function private.write_brief from public, anon, authenticated;
 
-create function private.admin_prompt(facts jsonb) returns text
-language plpgsql stable security invoker set search_path = ''
+create function private.renew_briefs() returns trigger
+language plpgsql volatile security definer set search_path = ''
 as $$
+declare
+  changed jsonb := to_jsonb(coalesce(new, old));
+  agent uuid;
 begin
-  return (select private.render_prompt(v.content, (select jsonb_object_agg(f ->> 'key', f -> 'value') from jsonb_array_elements(facts) f))
-    from public.prompts p join public.prompt_versions v on v.prompt_id = p.id and v.active
-    where p.agent_id is null and p.name = 'admin_system' order by p.language is null desc, p.language limit 1);
+  agent := case tg_table_name when 'agents' then changed ->> 'id' when 'prompt_versions' then (
+    select p.agent_id::text from public.prompts p where p.id = (changed ->> 'prompt_id')::uuid) else changed ->> 'agent_id' end::uuid;
+  if agent is not null then
+    perform private.write_brief(agent);
+  elsif tg_table_name in ('prompts', 'prompt_versions') then
+    -- A prompt of the installation is that of every agent without one of its own.
+    perform private.write_brief(a.id) from public.agents a
+      where a.instructions = '' and a.prompt_version_id is null and a.deleted_at is null order by a.id;
+  end if;
+  return null;
 end $$;
-comment on function private.admin_prompt is 'The prompt of the channel admin: the installation''s active `admin_system`.';
+comment on function private.renew_briefs is 'Trigger function: keeps the briefs of the agents that a change concerns.';
+revoke execute on function private.renew_briefs from public, anon, authenticated;
+create trigger agents_brief_when_made after insert on public.agents for each row execute function private.renew_briefs();
+create trigger agents_brief after update of instructions, language, prompt_version_id on public.agents
+  for each row when ((old.instructions, old.language, old.prompt_version_id) is distinct from (new.instructions, new.language, new.prompt_version_id))
+  execute function private.renew_briefs();
+create trigger company_facts_brief after insert or update or delete on public.company_facts
+  for each row execute function private.renew_briefs();
+create trigger prompts_brief after delete on public.prompts for each row execute function private.renew_briefs();
+create trigger prompt_versions_brief after insert or update of active on public.prompt_versions
+  for each row when (new.active) execute function private.renew_briefs();
+select private.write_brief(a.id) from public.agents a;
+
+create function private.admin_prompt(agent_id uuid) returns jsonb
+language sql stable security invoker set search_path = ''
+as $$
+  select jsonb_build_object('text', private.render_prompt(v.content, coalesce((
+      select jsonb_object_agg(f ->> 'key', f -> 'value') from private.agent_briefs b, jsonb_array_elements(b.facts) f
+      where b.agent_id = admin_prompt.agent_id), '{}')), 'version_id', v.id)
+  from public.prompts p join public.prompt_versions v on v.prompt_id = p.id and v.active
+  where p.agent_id is null and p.name = 'admin_system' order by p.language is null desc, p.language limit 1
+$$;
+comment on function private.admin_prompt is 'The prompt of the channel admin, as {text, version_id}: the installation''s active `admin_system`.';
 revoke execute on function private.admin_prompt from public, anon, authenticated;
 grant execute on function private.admin_prompt to service_role;
 

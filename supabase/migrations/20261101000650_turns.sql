@@ -7,12 +7,16 @@ select a.id as agent_id, a.owner_id, a.language, a.model, a.max_tokens, a.rag_en
   a.prompt_version_id, a.provider_key_id, a.monthly_messages, a.monthly_tokens, a.monthly_cost, p.messages as plan_messages,
   p.tokens as plan_tokens,
   case when a.deleted_at is not null or u.deleted_at is not null then 'unknown' when not a.is_active then 'agent_inactive' end as refusal,
+  coalesce(n.messages + n.reserved_messages >= p.messages or n.tokens + n.reserved_tokens >= p.tokens, false) as is_plan_full,
+  coalesce(b.facts, '[]') as facts, coalesce(b.prompts, '{}') as prompts,
   jsonb_build_object('id', a.id, 'owner_id', a.owner_id, 'name', a.name, 'role', a.role, 'instructions', a.instructions, 'model', a.model,
     'temperature', a.temperature, 'max_tokens', a.max_tokens, 'top_p', a.top_p, 'language', a.language, 'rag_enabled', a.rag_enabled,
     'match_count', a.match_count, 'match_threshold', a.match_threshold, 'embedding_model', a.embedding_model, 'config', a.config,
     'fallback_models', a.fallback_models,
     'has_knowledge', exists (select from public.agent_knowledge k where k.agent_id = a.id and k.chunks > 0)) as settings
-from public.agents a join public.users u on u.id = a.owner_id join public.plans p on p.name = u.plan;
+from public.agents a join public.users u on u.id = a.owner_id join public.plans p on p.name = u.plan
+  left join private.agent_briefs b on b.agent_id = a.id
+  left join public.usage_counters n on n.scope = 'owner' and n.subject_id = a.owner_id and n.period = private.month_of(now());
 comment on view private.askable_agents is 'Agents with what a turn needs to know of them and of their owners'' plans.';
 revoke all on private.askable_agents from public, anon, authenticated;
 grant select on private.askable_agents to service_role;
@@ -21,7 +25,8 @@ create type private.caller as (key_id uuid, user_id uuid, limit_group uuid, scop
   monthly_messages bigint, monthly_tokens bigint, monthly_cost numeric, last_used_at timestamptz, refusal text, channel text,
   agent_id uuid, owner_id uuid, agent_language text, model text, max_tokens integer, rag_enabled boolean, match_count integer,
   instructions text, config jsonb, prompt_version_id uuid, provider_key_id uuid, agent_messages bigint, agent_tokens bigint,
-  agent_cost numeric, plan_messages bigint, plan_tokens bigint, agent_refusal text, agent jsonb);
+  agent_cost numeric, plan_messages bigint, plan_tokens bigint, agent_refusal text, is_plan_full boolean,
+  facts jsonb, prompts jsonb, agent jsonb);
 
 create function private.load_key(key_hash text, origin text, channel text, as_of timestamptz) returns private.caller
 language plpgsql stable security invoker set search_path = ''
@@ -551,8 +556,7 @@ begin
     end if;
   end if;
   -- A plan that is used up, the refusal that many repeat, needs a look and writes nothing.
-  if exists (select from public.usage_counters u where u.scope = 'owner' and u.subject_id = c.owner_id and u.period = month
-    and (u.messages + u.reserved_messages >= c.plan_messages or u.tokens + u.reserved_tokens >= c.plan_tokens)) then
+  if c.is_plan_full then
     refused := private.budget_refusal(c, array['owner'], month, q.tokens, 0);
     if refused is not null then
       return refused;
@@ -592,12 +596,12 @@ create function private.brief(c private.caller, q private.question, conversation
 language plpgsql stable security invoker set search_path = ''
 as $$
 declare
-  facts jsonb := private.agent_facts(c.agent_id);
+  prompt jsonb := case when c.channel = 'admin' then private.admin_prompt(c.agent_id)
+    else coalesce(c.prompts -> q.language, c.prompts -> '*') end;
 begin
   return jsonb_build_object('agent', c.agent, 'api_key_id', c.key_id, 'channel', c.channel, 'session_id', q.session_id,
-    'visitor_verified', q.visitor_verified, 'facts', facts,
-    'prompt', case when c.channel = 'admin' then private.admin_prompt(facts)
-      else private.agent_prompt(c.agent_id, c.prompt_version_id, c.instructions = '', c.agent_language, q.language, facts) end,
+    'visitor_verified', q.visitor_verified, 'facts', c.facts,
+    'prompt', prompt ->> 'text', 'prompt_version_id', prompt ->> 'version_id',
     'flags', jsonb_build_object('conversation_guard', settings -> 'conversationGuardEnabled', 'role_lock', settings -> 'roleLockEnabled',
       'topic_lock', settings -> 'topicLockEnabled', 'topic_lock_turns', settings -> 'topicLockTurns'),
     'recall', q.visitor_verified and exists (

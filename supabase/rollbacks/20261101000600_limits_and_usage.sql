@@ -6,13 +6,21 @@ select private.remove_job('forget_rate_limits');
 select private.remove_job('close_idle_conversations');
 select private.remove_job('erase_agents');
 delete from private.partitioned_tables where name = 'usage_logs';
+drop trigger agents_brief_when_made on public.agents;
+drop trigger agents_brief on public.agents;
+drop trigger company_facts_brief on public.company_facts;
+drop trigger prompts_brief on public.prompts;
+drop trigger prompt_versions_brief on public.prompt_versions;
+drop table private.agent_briefs;
 drop function
+  private.renew_briefs,
   private.erase_agents,
   private.can_erase,
   private.close_idle_conversations,
   private.cost_estimate,
   private.admin_prompt,
-  private.agent_prompt,
+  private.write_brief,
+  private.prompt_versions_for,
   private.agent_facts,
   private.model_cost,
   private.forget_provider_health,

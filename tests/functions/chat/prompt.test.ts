@@ -37,6 +37,7 @@ const admission: Admitted = {
     fallback_models: [],
   },
   prompt: null,
+  prompt_version_id: null,
   facts: [],
   summary: null,
   overflow: [],
