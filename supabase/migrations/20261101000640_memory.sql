@@ -60,34 +60,37 @@ create function private.turn_memory(agent_id uuid, conversation_id uuid, token_b
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  held record;
-  first_id uuid;
+  held public.conversations;
+  said record;
   result jsonb;
 begin
   perform set_config('app.agent_id', turn_memory.agent_id::text, true);
-  select c.*, c.summary_from is null or exists (select from public.messages m where m.id = c.summary_from) as is_summarized into held
-    from public.conversations c where c.id = turn_memory.conversation_id;
+  select c.* into held from public.conversations c where c.id = turn_memory.conversation_id;
   with recent as (
     -- Newest first until the budget is full.
-    select m.*, sum(m.tokens_used) over (order by m.id desc) as running
+    select m.*, sum(m.tokens_used) over (order by m.id desc) as running, count(*) over () as messages
     from (
       select m.id, m.role, m.content, m.metadata, m.tokens_used from public.messages m
       where m.conversation_id = turn_memory.conversation_id and m.role in ('user', 'assistant', 'tool') order by m.id desc limit 100
     ) m
-  ), kept as (
-    -- Whole exchanges only: models refuse a history that starts with an answer.
-    select r.id, r.tokens_used, jsonb_strip_nulls(jsonb_build_object('role', r.role, 'content', r.content, 'metadata', nullif(jsonb_strip_nulls(
-      jsonb_build_object('tool_calls', r.metadata -> 'tool_calls', 'tool_call_id', r.metadata -> 'tool_call_id',
-        'standalone', r.metadata -> 'standalone')), '{}'))) as message
-    from recent r where r.running <= token_budget and r.id >= (
-      select q.id from recent q where q.running <= token_budget and q.role = 'user' order by q.id limit 1)
   )
-  select jsonb_build_object('history', coalesce(jsonb_agg(k.message order by k.id), '[]'), 'tokens', coalesce(sum(k.tokens_used), 0)),
-    (array_agg(k.id order by k.id))[1]
-    into result, first_id from kept k;
-  -- A summary of messages that are gone is none.
-  result := result || jsonb_build_object('summary', case when held.is_summarized then held.summary end,
-    'overflow', private.overflow(conversation_id, case when held.is_summarized then held.summary_through end, first_id),
+  select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('role', r.role, 'content', r.content,
+      'metadata', nullif(jsonb_strip_nulls(jsonb_build_object('tool_calls', r.metadata -> 'tool_calls',
+        'tool_call_id', r.metadata -> 'tool_call_id', 'standalone', r.metadata -> 'standalone')), '{}'))) order by r.id), '[]') as history,
+    coalesce(sum(r.tokens_used), 0) as tokens, (array_agg(r.id order by r.id))[1] as first_id,
+    -- Nothing can be older than a history that has all there is.
+    count(*) < 100 and count(*) = max(r.messages) as is_whole
+  into said from recent r
+  -- Whole exchanges only: models refuse a history that starts with an answer.
+  where r.running <= token_budget and r.id >= (
+    select q.id from recent q where q.running <= token_budget and q.role = 'user' order by q.id limit 1);
+  -- A summary of messages that are gone is none, and one of what the history has is not needed.
+  if held.summary_from is not null and (said.is_whole or not exists (select from public.messages m where m.id = held.summary_from)) then
+    held.summary := null;
+    held.summary_through := null;
+  end if;
+  result := jsonb_build_object('history', said.history, 'tokens', said.tokens, 'summary', held.summary,
+    'overflow', case when said.is_whole then '[]'::jsonb else private.overflow(conversation_id, held.summary_through, said.first_id) end,
     'memory', private.session_memory(conversation_id),
     'topic', case when held.topic_turns > 0 then jsonb_build_object('words', held.topic_words, 'turns', held.topic_turns) end);
   perform set_config('app.agent_id', '', true);

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Session } from "../../local/database.ts";
 import { refusal } from "./people.ts";
 import { rolledBack } from "./rolled-back.ts";
-import { admit, call, exchange, makeClient, settle } from "./turns.ts";
+import { admit, call, change, exchange, makeClient, settle } from "./turns.ts";
 
 const json = JSON.stringify;
 
@@ -148,6 +148,23 @@ rolledBack(
     }
     const { summary_from, summary_through } = await conversation(session, turns[0]!.conversation_id);
     assertEquals([summary_from, summary_through], [turns[0]!.user_message_id, turns[2]!.message_id]);
+  },
+);
+
+rolledBack(
+  "a summary of what the history has again, since its budget grew, is not told twice",
+  async (session) => {
+    const client = await makeClient(session, { agent: { config: json({ history_tokens: 0 }) } });
+    for (let n = 0; n < 3; n++) {
+      const turn = await admit(session, client, { session_id: "s" });
+      await settle(session, turn.turn_id, roll(turn));
+    }
+    const before = await admit(session, client, { session_id: "s" });
+    assert(typeof before.summary === "string" && before.history.length === 0);
+    await settle(session, before.turn_id, roll(before));
+    await change(session, "agents", client.agentId, { config: json({ history_tokens: 5000 }) });
+    const after = await admit(session, client, { session_id: "s" });
+    assertEquals([after.summary, after.overflow, after.history.length], [null, [], 8]);
   },
 );
 
