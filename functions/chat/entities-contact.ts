@@ -28,10 +28,10 @@ export function findEmails({ text, own }: Utterance): Found[] {
 const PHONE =
   /(?<![\p{L}\p{N}@.,/#_-])(?:\+|00)?\(?\d(?:[ \u00a0\u202f().-]{0,2}\d){6,17}(?![\p{L}\p{N}@_]|[.,]\d)/gu;
 const CUE =
-  /(?:t[ée]l(?:[ée]phon\p{L}*)?|phone|mobile|cell|portable|fixe|whatsapp|sms|text|call|ring|reach|appel\p{L}*|joi(?:n|gn)\p{L}*|rappel\p{L}*|contact\p{L}*)[^\d\n]{0,30}$|(?:my number|mon num[ée]ro)(?: is| est)?[^\p{L}\d\n]{0,6}(?:le )?$/iu;
+  /(?:t[ée]l(?:[ée]phon[a-zà-ÿœ]*)?|phone|mobile|cell|portable|fixe|whatsapp|sms|text|call|ring|reach|appel[a-zà-ÿœ]*|joi(?:n|gn)[a-zà-ÿœ]*|rappel[a-zà-ÿœ]*|contact[a-zà-ÿœ]*)[^\d\n]{0,30}$|(?:my number|mon num[ée]ro)(?: is| est)?[^a-zà-ÿœ\d\n]{0,6}(?:le )?$/i;
 // What such numbers count besides telephones.
 const OTHER_NUMBER =
-  /(?:commande|order|facture|invoice|booking|r[ée]servation|siret|siren|tva|vat|iban|rib|suivi|tracking|r[ée]f[ée]?(?:rence)?|client|customer|contra(?:c)?t|dossier|ticket|s[ée]rie|serial|carte|card|isbn|ean|code|account|compte|colis|parcel|colissimo)[^\p{L}\d]{0,3}(?:number|num[ée]ro|n[°º]|no\.?|id)?[^\p{L}\d]{0,3}(?:is|est|:|#)?[^\p{L}\d]{0,3}(?:le )?$|[€$£]\s?$/iu;
+  /(?:commande|order|facture|invoice|booking|r[ée]servation|siret|siren|tva|vat|iban|rib|suivi|tracking|r[ée]f[ée]?(?:rence)?|client|customer|contra(?:c)?t|dossier|ticket|s[ée]rie|serial|carte|card|isbn|ean|code|account|compte|colis|parcel|colissimo)[^a-zà-ÿœ\d]{0,3}(?:number|num[ée]ro|n[°º]|no\.?|id)?[^a-zà-ÿœ\d]{0,3}(?:is|est|:|#)?[^a-zà-ÿœ\d]{0,3}(?:le )?$|[€$£]\s?$/i;
 
 /** The telephone numbers in a text: international and French ones as `+33612345678`, others by their digits. */
 export function findPhones({ text, own }: Utterance): Found[] {
@@ -42,7 +42,7 @@ export function findPhones({ text, own }: Utterance): Found[] {
     const before = text.slice(Math.max(from, start - 60), start);
     const hasCue = CUE.test(before);
     const value = OTHER_NUMBER.test(before) ||
-        /^\s?(?:[€$£%]|eur|km|kg|m²|ans|years)/iu.test(text.slice(start + written.length))
+        /^\s?(?:[€$£%]|eur|km|kg|m²|ans|years)/i.test(text.slice(start + written.length))
       ? null
       : normalPhone(written, hasCue);
     if (value === null) continue;
@@ -74,18 +74,18 @@ function normalPhone(written: string, hasCue: boolean): string | null {
 
 const NOT = new RegExp(
   String
-    .raw`(?<!\p{L})(?:not|\p{L}+n['’]t|never|no longer|jamais|pas|plus)(?: (?:use|have|using|utilise|à|at))?` +
+    .raw`(?<![a-zà-ÿœ])(?:not|[a-zà-ÿœ]+n['’]t|never|no longer|jamais|pas|plus)(?: (?:use|have|using|utilise|à|at))?` +
     String
       .raw`(?: (?:my|mon|ma|the|le|la|l['’]))?(?: ?(?:new |current |right |bonne? )?(?:e-?mail|mail|address|number|adresse|num[ée]ro|courriel))?[\s:,]*$` +
     String
-      .raw`|(?<!\p{L})(?:old|previous|former|ancien(?:ne)?) (?:e-?mail|mail|address|number|adresse|num[ée]ro|courriel|mobile)[^.!?\n@\d]{0,20}$`,
-  "iu",
+      .raw`|(?<![a-zà-ÿœ])(?:old|previous|former|ancien(?:ne)?) (?:e-?mail|mail|address|number|adresse|num[ée]ro|courriel|mobile)[^.!?\n@\d]{0,20}$`,
+  "i",
 );
-const BUT = /(?<!\p{L})(?:but|mais|instead|plutôt|now|désormais|maintenant)(?!\p{L})/giu;
+const BUT = /(?<![a-zà-ÿœ])(?:but|mais|instead|plutôt|now|désormais|maintenant)(?![a-zà-ÿœ])/gi;
 const MINE =
-  /(?<!\p{L})(?:my|mine|mon|ma|mes|me|moi|m['’](?:é|e|a|j)\p{L}+|reach me|i am|i['’]m|je suis|joignable)(?!\p{L})[^.!?\n@]{0,40}$|(?:^|\n)\s*(?:e-?mail|mail|courriel|t[ée]l(?:[ée]phone)?\.?|phone|mobile|portable|contact)\s*:\s*$/iu;
+  /(?<![a-zà-ÿœ])(?:my|mine|mon|ma|mes|me|moi|m['’](?:é|e|a|j)[a-zà-ÿœ]+|reach me|i am|i['’]m|je suis|joignable)(?![a-zà-ÿœ])[^.!?\n@]{0,40}$|(?:^|\n)\s*(?:e-?mail|mail|courriel|t[ée]l(?:[ée]phone)?\.?|phone|mobile|portable|contact)\s*:\s*$/i;
 const THEIRS =
-  /(?<!\p{L})(?:your|his|her|their|its|votre|vos|son|sa|leur|ton|ta|the (?:manager|seller|office|support|owner)|friend|wife|husband|mother|father|boss|colleague|ami|amie|femme|mari|mère|père|patron|collègue|from|by|de la part de|reçu|received|wrote to|written to|write to|called|rang|écrit à|(?<!m['’])écrire à|écrivez à|appelé|(?<!m['’])appeler|contacté|contacter|call|replace|remplacer)(?!\p{L})[^.!?\n@]{0,25}$/iu;
+  /(?<![a-zà-ÿœ])(?:your|his|her|their|its|votre|vos|son|sa|leur|ton|ta|the (?:manager|seller|office|support|owner)|friend|wife|husband|mother|father|boss|colleague|ami|amie|femme|mari|mère|père|patron|collègue|from|by|de la part de|reçu|received|wrote to|written to|write to|called|rang|écrit à|(?<!m['’])écrire à|écrivez à|appelé|(?<!m['’])appeler|contacté|contacter|call|replace|remplacer)(?![a-zà-ÿœ])[^.!?\n@]{0,25}$/i;
 
 /** How likely what stands at `start` is the visitor's own; null when they say that it is not. */
 function ownership(
@@ -102,11 +102,11 @@ function ownership(
   if (mine >= 0) return 0.95;
   // "Is it info@example.com?", "05 46 00 12 34 does not answer": somebody else's.
   if (
-    /^\S*[^.!?\n]{0,40}\?|^[^.!?\n]{0,40}(?:ne répond|n['’]est pas joignable|not? answer)/iu.test(
+    /^\S*[^.!?\n]{0,40}\?|^[^.!?\n]{0,40}(?:ne répond|n['’]est pas joignable|not? answer)/i.test(
       text.slice(start),
     )
   ) return 0.4;
   // Sent alone, it answers a question for it.
-  const isAlone = !/\p{L}{2}/u.test(text.slice(0, start)) && text.length - start < 80;
+  const isAlone = !/[a-zà-ÿœ]{2}/u.test(text.slice(0, start)) && text.length - start < 80;
   return isAlone ? Math.max(bare, 0.85) : bare;
 }

@@ -14,70 +14,70 @@ interface Introduction {
 }
 
 const introductions: Introduction[] = [
-  { pattern: /(?<!\p{L})j(?:e |['’])?m['’ ]?app?el+es? /giu, confidence: 0.95, small: true, whole: false },
+  { pattern: /(?<![a-zà-ÿœ])j(?:e |['’])?m['’ ]?app?el+es? /gi, confidence: 0.95, small: true, whole: false },
   {
-    pattern: /(?<!\p{L})je me présente ?[,:]? /giu,
+    pattern: /(?<![a-zà-ÿœ])je me présente ?[,:]? /gi,
     confidence: 0.9,
     small: false,
     whole: true,
   },
   {
     pattern:
-      /^(?:bonjour|bonsoir|salut|coucou)[ ,!]+c['’]est |(?:^|[.!,] )(?=\p{Lu}[\p{L}-]+(?: \p{Lu}[\p{L}-]+)? here[.,!])/giu,
+      /^(?:bonjour|bonsoir|salut|coucou)[ ,!]+c['’]est |(?:^|[.!,] )(?=[A-ZÀ-Þ][a-zà-ÿœ-]+(?: [A-ZÀ-Þ][a-zà-ÿœ-]+)? here[.,!])/gi,
     confidence: 0.75,
     small: false,
     whole: true,
   },
-  { pattern: /(?<!\p{L})je me nomme /giu, confidence: 0.95, small: true, whole: false },
+  { pattern: /(?<![a-zà-ÿœ])je me nomme /gi, confidence: 0.95, small: true, whole: false },
   {
     pattern:
-      /(?<!\p{L})mon (?:nom|prénom|prenom)(?: complet| de famille)?(?: et (?:mon )?prénom)? (?:est |c['’]est |: ?)/giu,
+      /(?<![a-zà-ÿœ])mon (?:nom|prénom|prenom)(?: complet| de famille)?(?: et (?:mon )?prénom)? (?:est |c['’]est |: ?)/gi,
     confidence: 0.95,
     small: true,
     whole: false,
   },
-  { pattern: /(?<!\p{L})moi,? c['’]est /giu, confidence: 0.85, small: true, whole: false },
+  { pattern: /(?<![a-zà-ÿœ])moi,? c['’]est /gi, confidence: 0.85, small: true, whole: false },
   {
-    pattern: /(?<!\p{L})my (?:full |first |last |given |family )?name(?:['’]?s| is|:) /giu,
+    pattern: /(?<![a-zà-ÿœ])my (?:full |first |last |given |family )?name(?:['’]?s| is|:) /gi,
     confidence: 0.95,
     small: true,
     whole: false,
   },
   {
-    pattern: /^[ \t]*(?:nom(?: et prénom)?|prénom|name|full name|first name) ?: ?/gimu,
+    pattern: /^[ \t]*(?:nom(?: et prénom)?|prénom|name|full name|first name) ?: ?/gim,
     confidence: 0.9,
     small: true,
     whole: true,
   },
-  { pattern: /(?<!\p{L})call me /giu, confidence: 0.85, small: false, whole: true },
+  { pattern: /(?<![a-zà-ÿœ])call me /gi, confidence: 0.85, small: false, whole: true },
   {
     pattern:
-      /(?<!\p{L})(?:this is|ici|c['’]est) (?=.{2,60} (?:speaking|calling|here|from|à l['’]appareil|de l))/giu,
+      /(?<![a-zà-ÿœ])(?:this is|ici|c['’]est) (?=.{2,60} (?:speaking|calling|here|from|à l['’]appareil|de l))/gi,
     confidence: 0.7,
     small: false,
     whole: true,
   },
   {
-    pattern: /(?<!\p{L})(?:au nom d(?:e |['’])|(?:in|under) the name (?:of )?)/giu,
+    pattern: /(?<![a-zà-ÿœ])(?:au nom d(?:e |['’])|(?:in|under) the name (?:of )?)/gi,
     confidence: 0.6,
     small: false,
     whole: true,
   },
-  { pattern: /(?<!\p{L})(?:je suis|i am|i['’]m) /giu, confidence: 0.6, small: false, whole: true },
+  { pattern: /(?<![a-zà-ÿœ])(?:je suis|i am|i['’]m) /gi, confidence: 0.6, small: false, whole: true },
   {
     pattern:
-      /^[ \t]*(?:(?:bien )?cordialement|bien à vous|sincères salutations|(?:best|kind|warm) regards|regards|sincerely|cheers),?[ \t]*\n+/gimu,
+      /^[ \t]*(?:(?:bien )?cordialement|bien à vous|sincères salutations|(?:best|kind|warm) regards|regards|sincerely|cheers),?[ \t]*\n+/gim,
     confidence: 0.8,
     small: false,
     whole: true,
   },
 ];
 
-const SUPPOSED = /(?:^|[^\p{L}])(?:if|whether|that|says?|said|suppose|si|que|comme si|dit|disait)[ ,]*$/iu;
-const TITLE = /^(?:m|mr|mrs|ms|mme|mlle|dr|madame|monsieur|mademoiselle)\.? /iu;
+const SUPPOSED = /(?:^|[^a-zà-ÿœ])(?:if|whether|that|says?|said|suppose|si|que|comme si|dit|disait)[ ,]*$/i;
+const TITLE = /^(?:m|mr|mrs|ms|mme|mlle|dr|madame|monsieur|mademoiselle)\.? /i;
 const PARTICLES = new Set("de du des d la le van von der den da di ben bin el al ter dos".split(" "));
 const AFTER =
-  /^(?:\s*(?:$|[.,;:!?\n()–—-])|\s+(?:and|et|from|here|speaking|calling|à|de|at|with|j['’]|je|i|i['’]m)(?!\p{L}))/iu;
+  /^(?:\s*(?:$|[.,;:!?\n()–—-])|\s+(?:and|et|from|here|speaking|calling|à|de|at|with|j['’]|je|i|i['’]m)(?![a-zà-ÿœ]))/i;
 
 // What is written where a name could stand, and is none.
 const notNames = new Set((

@@ -1,7 +1,8 @@
 import { findEmails, findPhones } from "./entities-contact.ts";
 import { findComplaints, findSentiment } from "./entities-feelings.ts";
+import { findIntents } from "./entities-intents.ts";
 import { findNames } from "./entities-names.ts";
-import { findIntents, findPreferences } from "./entities-wishes.ts";
+import { findPreferences } from "./entities-wishes.ts";
 import { readUtterance, type Utterance } from "./utterance.ts";
 
 /** What is remembered of a visitor. */

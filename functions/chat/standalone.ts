@@ -62,8 +62,9 @@ function questionOf({ content, standalone }: Said): string {
 }
 
 const OPENER =
-  /^(?:(?:ok(?:ay)?|thanks|thank you|merci|bon|well|so|alors)[,.! ]+)*(?:(?:and|et|but|mais|or|ou(?! (?:est|sont|se|puis|peut|[êe]tes|vous|dormir|acheter|rouler|trouver)(?!\p{L}))|sinon)[, ]+)*(?:what about|how about|qu['’]en est-il|(?:the )?same (?:question )?(?=for|with)|(?:la )?même (?:question|chose) (?=pour|avec)|(?:pareil|idem|même) (?=pour|avec|sans|en|à)|even (?=for|with|without|on|at|in))? ?/iu;
-const OPENS = /(?<!\p{L})(?:and|et|but|mais|or|ou|sinon|about|est-il|same|even|même|pareil|idem)(?!\p{L})/iu;
+  /^(?:(?:ok(?:ay)?|thanks|thank you|merci|bon|well|so|alors)[,.! ]+)*(?:(?:and|et|but|mais|or|ou(?! (?:est|sont|se|puis|peut|[êe]tes|vous|dormir|acheter|rouler|trouver)(?![a-zà-ÿœ]))|sinon)[, ]+)*(?:what about|how about|qu['’]en est-il|(?:the )?same (?:question )?(?=for|with)|(?:la )?même (?:question|chose) (?=pour|avec)|(?:pareil|idem|même) (?=pour|avec|sans|en|à)|even (?=for|with|without|on|at|in))? ?/i;
+const OPENS =
+  /(?<![a-zà-ÿœ])(?:and|et|but|mais|or|ou|sinon|about|est-il|same|even|même|pareil|idem)(?![a-zà-ÿœ])/i;
 const PREPOSITIONS =
   "for|to|in|on|at|with|without|from|by|under|over|after|before|during|pour|à|au|aux|en|dans|sur|avec|sans|chez|après|avant|pendant|depuis|par";
 // What a clause of its own begins with; anything else behind an "and" is a part of the question before.
@@ -75,8 +76,8 @@ const CLAUSE = new RegExp(
     String
       .raw`|que|qu['’]|quand|où|ou|comment|pourquoi|est-|est ce|y a|peut|peux|puis|faut|dois|doit|avez|as-|si|j['’]|je|tu|ils?|elles?` +
     String
-      .raw`|on (?:peut|doit|va|a|est|fait|se|ne|me|y|en|l[ae]|les|vous|nous)|nous|vous|c['’]|ça|cela|\p{L}+-(?:t-)?(?:ils?|elles?|on|vous|je|tu|nous))(?!\p{L})`,
-  "iu",
+      .raw`|on (?:peut|doit|va|a|est|fait|se|ne|me|y|en|l[ae]|les|vous|nous)|nous|vous|c['’]|ça|cela|[a-zà-ÿœ]+-(?:t-)?(?:ils?|elles?|on|vous|je|tu|nous))(?![a-zà-ÿœ])`,
+  "i",
 );
 
 /** The phrase of a question that consists of nothing else: "and for machines?" → "for machines". */
@@ -88,7 +89,7 @@ function ellipsis(question: string): string | null {
 }
 
 function prepositionOf(phrase: string): string {
-  return new RegExp(`^(?:${PREPOSITIONS})(?!\\p{L})`, "iu").exec(phrase)?.[0] ?? "";
+  return new RegExp(`^(?:${PREPOSITIONS})(?![a-zà-ÿœ])`, "i").exec(phrase)?.[0] ?? "";
 }
 
 /** The earlier question with the new phrase in the place of its like, else with the whole new one behind it. */
@@ -99,12 +100,12 @@ function complete(before: string, phrase: string, asked: string): string {
     return `${before}, ${asked[0]!.toLowerCase()}${asked.slice(1).replace(/[\s?!.…]+$/u, "")}${end}`;
   }
   // The last "for …" of it, or "of …" in its stead, up to the next preposition or verb.
-  const likes = /^(?:for|pour)$/iu.test(preposition) ? [preposition, "of|d['’]|de|du|des"] : [preposition];
+  const likes = /^(?:for|pour)$/i.test(preposition) ? [preposition, "of|d['’]|de|du|des"] : [preposition];
   const found = likes.flatMap((like) =>
     Array.from(before.matchAll(
       new RegExp(
-        `(?<!\\p{L})(?:${like})(?: |(?<=['’]))(?:(?!(?:${PREPOSITIONS}|is|are|does|do|est|sont|costs?)(?!\\p{L}))[\\p{L}\\p{N}'’-]+ ?)+`,
-        "giu",
+        `(?<![a-zà-ÿœ])(?:${like})(?: |(?<=['’]))(?:(?!(?:${PREPOSITIONS}|is|are|does|do|est|sont|costs?)(?![a-zà-ÿœ]))[a-zà-ÿœ0-9'’-]+ ?)+`,
+        "gi",
       ),
     )).slice(-1)
   )[0];
@@ -117,7 +118,7 @@ function complete(before: string, phrase: string, asked: string): string {
 const measures = new Set("hour hours heure heures date dates duree".split(" "));
 // Of the agent, of the visitor: nothing said before is meant.
 const BY_ITSELF =
-  /^(?:(?:who|what|where|how) are you|(?:qui|où|ou) (?:êtes|etes|es)[- ](?:vous|tu)|(?:comment )?ça va|how old|(?:can|may) (?:i|we) pay|(?:puis-je|peut-on|je peux|comment) payer)(?!\p{L})/iu;
+  /^(?:(?:who|what|where|how) are you|(?:qui|où|ou) (?:êtes|etes|es)[- ](?:vous|tu)|(?:comment )?ça va|how old|(?:can|may) (?:i|we) pay|(?:puis-je|peut-on|je peux|comment) payer)(?![a-zà-ÿœ])/i;
 
 /** Whether a question names nothing: "how much?", "combien ça coûte ?". */
 function isBare(question: string): boolean {

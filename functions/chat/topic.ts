@@ -25,7 +25,7 @@ const FOUNDING = 3;
 const CLEAR = 2;
 
 const CHANGE =
-  /(?<!\p{L})(?:(?:another|a different|a new|one more|an unrelated) (?:question|topic|subject|thing)|something (?:else|different)|(?:change|changing|switch) (?:the )?(?:subject|topic)|on (?:another|a different) (?:note|subject|topic)|by the way|unrelated|(?:une )?autre (?:question|sujet|chose)|chang(?:er|eons) de sujet|rien à voir|au fait|par ailleurs|sur un autre sujet)(?!\p{L})/iu;
+  /(?<![a-zà-ÿœ])(?:(?:another|a different|a new|one more|an unrelated) (?:question|topic|subject|thing)|something (?:else|different)|(?:change|changing|switch) (?:the )?(?:subject|topic)|on (?:another|a different) (?:note|subject|topic)|by the way|unrelated|(?:une )?autre (?:question|sujet|chose)|chang(?:er|eons) de sujet|rien à voir|au fait|par ailleurs|sur un autre sujet)(?![a-zà-ÿœ])/i;
 
 /**
  * The topic after a question. A word of the topic keeps it; other words begin another one, at once until the agent has

@@ -21,7 +21,7 @@ const BEGINNING = 4000, END = 2000;
 
 const quotes = [
   // What an answered e-mail carries along, up to its end.
-  /^(?:-{2,} ?(?:original message|message d['’]origine).*|(?:on|le) .{4,120} (?:wrote|a écrit) ?:)$[^]*/gimu,
+  /^(?:-{2,} ?(?:original message|message d['’]origine).*|(?:on|le) .{4,120} (?:wrote|a écrit) ?:)$[^]*/gim,
   /^ *>.*$/gmu,
   /«[^»]{0,600}»|“[^”]{0,600}”|"[^"\n]{0,600}"/gu,
 ];
@@ -37,16 +37,16 @@ export function readUtterance(message: string): Utterance {
 }
 
 const ASKS =
-  /^(?:who|what|whats|which|when|where|how|is|are|was|were|do|does|did|can|could|may|will|would|should|has|have|had|qui|que|qu|quoi|quel|quelle|quels|quelles|quand|où|comment|combien|est|y a|peut|puis|faut|avez|êtes|vend|livr)(?![\p{L}])|\p{L}-(?:t-)?(?:ils?|elles?|on|vous|je|tu|nous|ce)(?!\p{L})|^(?:en )?cas /iu;
+  /^(?:who|what|whats|which|when|where|how|is|are|was|were|do|does|did|can|could|may|will|would|should|has|have|had|qui|que|qu|quoi|quel|quelle|quels|quelles|quand|où|comment|combien|est|y a|peut|puis|faut|avez|êtes|vend|livr)(?![a-zà-ÿœ])|[a-zà-ÿœ]-(?:t-)?(?:ils?|elles?|on|vous|je|tu|nous|ce)(?![a-zà-ÿœ])|^(?:en )?cas /i;
 const SUPPOSES =
-  /(?:^|[\s,(])(?:if|unless|suppose|supposing|imagine|in case|whether|what happens|en cas|au cas|supposons|imaginons|que se passe)(?!\p{L})|(?<!\p{L})s(?:['’]ils?|i (?:j[e'’]|tu|on|nous|vous|ils?|elles?|l[ea'’]|les|une?|m(?:on|a|es)|v(?:otre|os)|ce(?:t|tte|s)?|c['’]|ça|cela|personne|quelqu))/iu;
+  /(?:^|[\s,(])(?:if|unless|suppose|supposing|imagine|in case|whether|what happens|en cas|au cas|supposons|imaginons|que se passe)(?![a-zà-ÿœ])|(?<![a-zà-ÿœ])s(?:['’]ils?|i (?:j[e'’]|tu|on|nous|vous|ils?|elles?|l[ea'’]|les|une?|m(?:on|a|es)|v(?:otre|os)|ce(?:t|tte|s)?|c['’]|ça|cela|personne|quelqu))/i;
 
 function clausesOf(text: string): Clause[] {
   const clauses: Clause[] = [];
   for (const sentence of text.split(/(?<=[.!?…])\s+|\n+/u)) {
     let isCondition = false;
     const parts = sentence.split(
-      /[,;:()]\s|\s[–—-]\s|\s(?=(?:but|mais|because|parce que|car|and i|et je)(?!\p{L})|et j['’])/iu,
+      /[,;:()]\s|\s[–—-]\s|\s(?=(?:but|mais|because|parce que|car|and i|et je)(?![a-zà-ÿœ])|et j['’])/i,
     );
     for (const [n, part] of parts.entries()) {
       const clause = part.trim();
