@@ -2,6 +2,7 @@ import type { Env } from "./env.ts";
 import { Problem, problem } from "./errors.ts";
 import { embedLocally, LOCAL_DIMENSIONS } from "./local-embedder.ts";
 import { MISTRAL_BASE_URL, OPENAI_BASE_URL, splitModel } from "./models.ts";
+import { fullJitter, retryAfterMs, sleep } from "./retry.ts";
 import { countTokens } from "./tokens.ts";
 
 /** What embedding takes besides the texts. */
@@ -145,7 +146,7 @@ async function askUntilAnswered(url: string, call: Call, options: EmbedOptions):
     const { failure, waitMs } = answer;
     // To ask before the time the vendor names would only be refused again.
     if (waitMs === null || waitMs > longestWaitMs || attempt === tries) throw failure;
-    const jitter = Math.random() * (options.firstDelayMs ?? 500) * 2 ** (attempt - 1);
+    const jitter = fullJitter(attempt, { firstMs: options.firstDelayMs ?? 500 });
     await sleep(waitMs > 0 ? waitMs : jitter, options.signal);
   }
 }
@@ -174,7 +175,7 @@ async function ask(
         "provider_failed",
         `Cannot embed with ${model}: its provider answered ${response.status}`,
       ),
-      waitMs: again ? retryAfterMs(response.headers) : null,
+      waitMs: again ? retryAfterMs(response.headers, new Date()) : null,
     };
   } catch (cause) {
     signal?.throwIfAborted();
@@ -200,23 +201,4 @@ function readVectors(body: unknown, count: number): number[][] {
   return data.toSorted((a, b) => (a.index ?? 0) - (b.index ?? 0)).map(({ embedding }) =>
     embedding as number[]
   );
-}
-
-function retryAfterMs(headers: Headers): number {
-  const seconds = Number(headers.get("retry-after"));
-  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0;
-}
-
-function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal!.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", stop, { once: true });
-  });
 }

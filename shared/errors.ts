@@ -85,6 +85,12 @@ export function problem(code: Code, detail: string, extras?: ProblemExtras): Pro
   return new Problem(code, detail, extras);
 }
 
+/** What was thrown, as the problem to tell. */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  return problem("internal", "Cannot answer: an unexpected error", { cause: error });
+}
+
 // Headers that belong to a code wherever it is thrown, so that no caller can forget them.
 function standingHeaders(code: Code, members: Record<string, unknown>): Record<string, string> {
   const headers: Record<string, string> = {};

@@ -1,4 +1,4 @@
-import { Problem, problem } from "./errors.ts";
+import { type Problem, problem, toProblem } from "./errors.ts";
 import { notedHeaders } from "./limits.ts";
 import type { Log } from "./log.ts";
 
@@ -87,9 +87,7 @@ export function serve(
         deps.log.info("request_aborted", fields);
         return problem("unavailable", "Cannot answer: the caller left");
       }
-      const known = error instanceof Problem
-        ? error
-        : problem("internal", "Cannot answer: an unexpected error", { cause: error });
+      const known = toProblem(error);
       if (known.status >= 500) deps.log.error("request_failed", known, fields);
       return known;
     }

@@ -54,11 +54,12 @@ const ANTHROPIC_BASE_URL = "https://api.anthropic.com/v1";
 const VANCHIN_BASE_URL = "https://vanchin.streamlake.ai/api/gateway/v1/endpoints";
 
 /** The provider and the model of an agent's `model`: `provider/model`, and a bare name is one of Mistral. */
-export function splitModel(name: string): { provider: string; modelId: string } {
-  const slash = name.indexOf("/");
-  return slash < 0
-    ? { provider: "mistral", modelId: name }
-    : { provider: name.slice(0, slash), modelId: name.slice(slash + 1) };
+export function splitModel(model: string): { provider: string; modelId: string; name: string } {
+  const slash = model.indexOf("/");
+  const [provider, modelId] = slash < 0
+    ? ["mistral", model]
+    : [model.slice(0, slash), model.slice(slash + 1)];
+  return { provider, modelId, name: `${provider}/${modelId}` };
 }
 
 /**

@@ -282,6 +282,9 @@ export const Admission = z.discriminatedUnion("admitted", [
     }),
     /** Whether earlier sessions of this visitor are remembered. */
     recall: z.boolean(),
+    /** Models as `provider/model`: to be skipped now, the first to come back first; and those that failed last. */
+    unhealthy: z.array(z.string()),
+    ailing: z.array(z.string()),
     /** The key that the agent's owner brought, encrypted. */
     provider_key: z.object({
       id: z.string(),

@@ -42,7 +42,7 @@ async function open(
 ): Promise<LanguageModelV4StreamResult> {
   const url = `${baseURL}/chat/completions`;
   const body = requestBody(target, call);
-  const response = await send(url, {
+  const request: RequestInit = {
     method: "POST",
     headers: {
       ...definedOf(call.headers),
@@ -52,6 +52,9 @@ async function open(
     },
     body: JSON.stringify(body),
     signal: call.abortSignal,
+  };
+  const response = await send(url, request).catch((error) => {
+    throw broken("The provider cannot be reached", error, call.abortSignal);
   });
   if (!response.ok || response.body === null) {
     await response.body?.cancel();
@@ -60,14 +63,22 @@ async function open(
       responseHeaders: Object.fromEntries(response.headers),
     });
   }
-  return { stream: partsOf(response.body), request: { url, body } };
+  return { stream: partsOf(response.body, call.abortSignal), request: { url, body } };
+}
+
+/** A fault of the connection as one of the provider; what the caller's own signal or a guard threw stays what it is. */
+function broken(message: string, cause: unknown, signal?: AbortSignal): unknown {
+  return cause instanceof TypeError && !signal?.aborted ? new ProviderError(message, { cause }) : cause;
 }
 
 // A server that keeps the connection open behind its last event is not waited for any longer.
 const AFTER_DONE_MS = 100;
 
 /** The parts of a response's body, read only as they are asked for. */
-function partsOf(body: ReadableStream<Uint8Array>): ReadableStream<LanguageModelV4StreamPart> {
+function partsOf(
+  body: ReadableStream<Uint8Array>,
+  signal?: AbortSignal,
+): ReadableStream<LanguageModelV4StreamPart> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   const events = new EventData();
@@ -90,7 +101,8 @@ function partsOf(body: ReadableStream<Uint8Array>): ReadableStream<LanguageModel
           parts.end();
           return controller.close();
         }
-      } catch (error) {
+      } catch (cause) {
+        const error = broken("The provider's connection broke", cause, signal);
         controller.enqueue({ type: "error", error });
         controller.close();
         // Nothing after a fault is wanted any more; what cancelling reports is that fault.

@@ -1,21 +1,17 @@
 import type { Deps } from "../../shared/deps.ts";
-import { Problem, problem } from "../../shared/errors.ts";
-import type { ResolvedModel } from "../../shared/models.ts";
+import { problem, toProblem } from "../../shared/errors.ts";
 import type { Match } from "../../shared/results.ts";
 import type { Turn } from "./admission.ts";
+import type { Attempts } from "./attempts.ts";
+import { type AnswerEnd, callModels } from "./calls.ts";
+import type { Candidate } from "./candidates.ts";
 import { type Citation, CitedText, type Filtered } from "./citations.ts";
-import type { Meter } from "./meter.ts";
-import { type ModelEnd, readModel, type TokenCount, type ToolCall } from "./model-stream.ts";
+import { reportFinding } from "./health.ts";
+import { readModel, type ToolCall } from "./model-stream.ts";
 import { buildPrompt } from "./prompt.ts";
 import { retrieve } from "./retrieval.ts";
 import { turnSettings } from "./settings.ts";
 import { callOptions, mayCall, wantsJson } from "./wishes.ts";
-
-/** How answering ended: with the whole answer, by a fault, or because nobody waits for it any more. */
-export type AnswerEnd =
-  | { kind: "finished"; finishReason: string }
-  | { kind: "failed"; problem: Problem }
-  | { kind: "aborted" };
 
 /** What was answered, as far as it came. */
 export interface Answer {
@@ -24,7 +20,6 @@ export interface Answer {
   /** The client's tools that the model wants called before it goes on. */
   toolCalls: ToolCall[];
   retrieved: Match[];
-  usage: TokenCount;
   /** Milliseconds from the request to the model's first token; null when there was none. */
   firstTokenMs: number | null;
   end: AnswerEnd;
@@ -32,20 +27,21 @@ export interface Answer {
 
 /** Where an answer goes while it is made, and what ends it early. */
 export interface AnswerOptions {
-  model: ResolvedModel["model"];
-  meter: Meter;
+  candidates: readonly Candidate[];
+  attempts: Attempts;
   signal: AbortSignal;
+  /** Headers of the calls to the models. */
+  headers?: Record<string, string>;
   say(text: string): void;
   cite(citation: Citation): void;
   call(tool: ToolCall): void;
 }
 
+type AnswerDeps = Pick<Deps, "rpc" | "embed" | "log" | "background">;
+
 /** Retrieves, prompts and streams the answer of one turn. Never throws: every end is a value. */
-export async function answer(
-  turn: Turn,
-  deps: Pick<Deps, "rpc" | "embed" | "log">,
-  { model, meter, signal, say, cite, call }: AnswerOptions,
-): Promise<Answer> {
+export async function answer(turn: Turn, deps: AnswerDeps, options: AnswerOptions): Promise<Answer> {
+  const { candidates, attempts, signal, say, cite, call } = options;
   const { agent } = turn.admission;
   const result = nothing({ kind: "aborted" });
   try {
@@ -54,35 +50,46 @@ export async function answer(
     const settings = turnSettings(agent.config);
     const prompt = buildPrompt(turn, found, settings.promptTokens);
     const cited = wantsJson(turn.wishes) ? verbatim : new CitedText(prompt.chunks, turn.question);
-    meter.send(prompt.messages);
+    attempts.prompt = prompt.messages;
     const pass = ({ text, citations }: Filtered) => {
       result.text += text;
       if (text !== "") say(text);
       result.citations.push(...citations);
       citations.forEach(cite);
     };
-    const end = await readModel(model, {
+    const modelCall = {
       prompt: prompt.messages,
+      headers: options.headers,
       ...callOptions(agent, turn.wishes),
-    }, {
+    };
+    const readOptions = {
       signal,
-      timeouts: settings.timeouts,
-      onText: (text) => {
+      onText: (text: string) => {
         result.firstTokenMs ??= Math.round(performance.now() - turn.startedAt);
-        meter.receive(text);
+        attempts.receive(text);
         pass(cited.push(text));
       },
-      onToolInput: (text) => meter.receive(text),
-      onToolCall: (tool) => {
+      onUnsaid: (text: string) => attempts.receive(text),
+      onToolCall: (tool: ToolCall) => {
         if (!mayCall(turn.wishes, result.toolCalls)) return;
         result.firstTokenMs ??= Math.round(performance.now() - turn.startedAt);
         result.toolCalls.push(tool);
         call(tool);
       },
-    });
+    };
+    const end = await callModels(
+      candidates,
+      ({ model }, timeouts) => readModel(model, modelCall, { timeouts, ...readOptions }),
+      {
+        settings,
+        attempts,
+        signal,
+        deadline: turn.startedAt + settings.firstTokenWithinMs,
+        onFinding: (finding) => reportFinding(finding, deps),
+      },
+    );
     pass(cited.end());
-    result.usage = meter.bill(end);
-    result.end = endOf(end, result);
+    result.end = heard(end, result);
   } catch (error) {
     if (!signal.aborted) result.end = { kind: "failed", problem: toProblem(error) };
   }
@@ -97,24 +104,11 @@ const verbatim: Pick<CitedText, "push" | "end"> = {
 
 /** An answer of which nothing came. */
 export function nothing(end: AnswerEnd): Answer {
-  const usage = { input: 0, output: 0 };
-  return { text: "", citations: [], toolCalls: [], retrieved: [], usage, firstTokenMs: null, end };
+  return { text: "", citations: [], toolCalls: [], retrieved: [], firstTokenMs: null, end };
 }
 
-function endOf(end: ModelEnd, { text, toolCalls }: Answer): AnswerEnd {
-  if (end.kind === "aborted") return end;
-  if (end.kind === "failed") {
-    const detail = end.code === "provider_timeout" ? "the model was silent for too long" : "the model failed";
-    return { kind: "failed", problem: problem(end.code, `Cannot answer: ${detail}`, { cause: end.cause }) };
-  }
-  if (text.trim() === "" && toolCalls.length === 0) {
-    return { kind: "failed", problem: problem("provider_failed", "Cannot answer: the model said nothing") };
-  }
-  return { kind: "finished", finishReason: end.finishReason };
-}
-
-/** What was thrown, as the problem to tell. */
-export function toProblem(error: unknown): Problem {
-  if (error instanceof Problem) return error;
-  return problem("internal", "Cannot answer: an unexpected error", { cause: error });
+/** Blanks, or calls of tools that nobody offered, are no answer. */
+function heard(end: AnswerEnd, { text, toolCalls }: Answer): AnswerEnd {
+  if (end.kind !== "finished" || text.trim() !== "" || toolCalls.length > 0) return end;
+  return { kind: "failed", problem: problem("provider_failed", "Cannot answer: the model said nothing") };
 }

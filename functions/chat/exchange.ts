@@ -5,8 +5,8 @@ import { limitHeaders } from "../../shared/limits.ts";
 import type { ResolvedModel } from "../../shared/models.ts";
 import type { Replay } from "../../shared/results.ts";
 import { admit, callerOf, type Turn } from "./admission.ts";
-import { toProblem } from "./answer.ts";
 import type { Ask } from "./ask.ts";
+import { type Candidate, candidatesOf, firstReady } from "./candidates.ts";
 import { EVENT_STREAM_HEADERS, EventStream } from "./events.ts";
 import type { Exchange, Protocol } from "./protocol.ts";
 import { readIdempotency } from "./idempotency.ts";
@@ -31,11 +31,14 @@ export function exchange<A extends Ask>(
     const turn = await admit(asked, deps, { request, caller, protocol, idempotency, startedAt });
     if ("replay" in turn) return again(turn.replay, { asked, requestId, protocol });
     const headers = turnHeaders(turn.admission, deps.now());
-    const model = await modelOf(turn, deps, headers);
+    const candidates = candidatesOf(turn.admission, deps);
+    const model = await firstReady(candidates);
+    if (!model) throw withHeaders((await failTurn(turn, deps, candidates)).problem, headers);
     const sending = {
       asked,
       turn,
       model,
+      candidates,
       requestId,
       startedAt: deps.now(),
       protocol,
@@ -51,6 +54,7 @@ export function exchange<A extends Ask>(
 interface Sending<A extends Ask> extends Exchange<A> {
   turn: Turn;
   model: ResolvedModel;
+  candidates: Candidate[];
   protocol: Protocol<A>;
   /** Of the request: aborted when the client leaves. */
   signal: AbortSignal;
@@ -82,11 +86,12 @@ function again<A extends Ask>(
 
 /** What running a turn takes: an end for when its client leaves, or the events that let the client come back. */
 function turnOptions<A extends Ask>(sending: Sending<A>) {
-  const { asked, model, running } = sending;
+  const { asked, model, candidates, running } = sending;
   const controller = new AbortController();
   const isResumable = asked.metadata?.resumable === true;
   return {
     model,
+    candidates,
     running,
     controller,
     leave: isResumable ? () => {} : () => controller.abort(),
@@ -140,21 +145,6 @@ function stream<A extends Ask>(sending: Sending<A>, deps: ExchangeDeps): Respons
       signal.removeEventListener("abort", leave);
       events.close();
     }
-  }
-}
-
-/** The agent's model; without one the turn is settled as failed before the problem is thrown. */
-async function modelOf(
-  turn: Turn,
-  deps: ExchangeDeps,
-  headers: Record<string, string>,
-): Promise<ResolvedModel> {
-  try {
-    return await deps.resolveModel(turn.admission.agent.model);
-  } catch (error) {
-    const problem = toProblem(error);
-    await failTurn(turn, deps, problem);
-    throw withHeaders(problem, headers);
   }
 }
 

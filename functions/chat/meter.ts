@@ -3,16 +3,15 @@ import { countTokens } from "../../shared/tokens.ts";
 import type { ModelEnd, TokenCount } from "./model-stream.ts";
 import { countPrompt } from "./prompt.ts";
 
-/** Knows what a turn has used of its model, during and after the call. */
+/** Knows what one call of a model has used, during and after it. */
 export class Meter {
-  #prompt: LanguageModelV4Prompt = [];
+  readonly #prompt: LanguageModelV4Prompt;
   #promptTokens: number | null = null;
   #received = "";
 
-  /** Takes what is sent to the model. */
-  send(prompt: LanguageModelV4Prompt): void {
+  /** `prompt` is what is sent. */
+  constructor(prompt: LanguageModelV4Prompt) {
     this.#prompt = prompt;
-    this.#promptTokens = null;
   }
 
   /** Takes a piece of what came back. */

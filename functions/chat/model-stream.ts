@@ -4,6 +4,7 @@ import type {
   LanguageModelV4StreamPart,
   LanguageModelV4Usage,
 } from "@ai-sdk/provider";
+import { ProviderError } from "../../shared/provider-error.ts";
 import { Deadline } from "./deadline.ts";
 import type { Timeouts } from "./settings.ts";
 
@@ -20,11 +21,29 @@ export interface ToolCall {
   arguments: string;
 }
 
-/** How a model's answer ended. `opened` tells whether the provider had begun to answer. */
+/** What is known of a call, however it ended. */
+export interface Reading {
+  /** The provider had begun to answer. */
+  opened: boolean;
+  /** Something of the answer was passed on, so that no other model can answer in its place. */
+  begun: boolean;
+  /** Milliseconds from the call to that. */
+  firstTokenMs: number | null;
+  /** The name that the provider gives the model that answered, and the answer itself. */
+  responseModel: string | null;
+  responseId: string | null;
+  /** The address that was called, when the model tells. */
+  url: string | null;
+}
+
+/** How a model's answer ended. */
 export type ModelEnd =
-  | { kind: "finished"; opened: true; finishReason: string; usage: TokenCount | null }
-  | { kind: "failed"; opened: boolean; code: "provider_failed" | "provider_timeout"; cause: unknown }
-  | { kind: "aborted"; opened: boolean };
+  & Reading
+  & (
+    | { kind: "finished"; finishReason: string; usage: TokenCount | null }
+    | { kind: "failed"; code: "provider_failed" | "provider_timeout"; cause: unknown }
+    | { kind: "aborted" }
+  );
 
 /** What reading a model takes besides the call. */
 export interface ReadOptions {
@@ -33,8 +52,8 @@ export interface ReadOptions {
   timeouts: Timeouts;
   /** Receives the text as it comes: never empty, no NUL, no half of a surrogate pair. */
   onText(text: string): void;
-  /** Receives the pieces of a tool's arguments as they come: output, too, though nothing that is said. */
-  onToolInput(text: string): void;
+  /** Receives thoughts and the pieces of a tool's arguments as they come: output, too, though nothing that is said. */
+  onUnsaid(text: string): void;
   /** Receives a tool to call, once its arguments are whole. */
   onToolCall(call: ToolCall): void;
 }
@@ -48,33 +67,43 @@ export async function readModel(
   call: LanguageModelV4CallOptions,
   { signal, timeouts, ...sink }: ReadOptions,
 ): Promise<ModelEnd> {
+  const reading = unread();
+  const began = performance.now();
+  if (signal.aborted) return { ...reading, kind: "aborted" };
   const upstream = new AbortController();
   const leave = () => upstream.abort(signal.reason);
-  if (signal.aborted) return { kind: "aborted", opened: false };
   signal.addEventListener("abort", leave, { once: true });
   let stalled = false;
   const deadline = new Deadline(timeouts.firstTokenMs, () => {
     stalled = true;
     upstream.abort(new DOMException("The model sent no token in time", "TimeoutError"));
   });
-  let opened = false;
+  const onSign = () => deadline.extend(timeouts.betweenTokensMs);
+  const onBegin = () => {
+    reading.begun = true;
+    reading.firstTokenMs ??= Math.round(performance.now() - began);
+  };
   try {
-    const stream = await openStream(model, call, upstream.signal);
-    opened = true;
-    return await readParts(stream, upstream.signal, {
-      ...sink,
-      onSign: () => deadline.extend(timeouts.betweenTokensMs),
-    });
+    const { stream, request } = await openStream(model, call, upstream.signal);
+    reading.opened = true;
+    reading.url = request?.url ?? null;
+    const end = await readParts(stream, upstream.signal, { ...sink, onSign, onBegin, reading });
+    return { ...reading, kind: "finished", ...end };
   } catch (cause) {
-    if (stalled) return { kind: "failed", opened, code: "provider_timeout", cause };
-    if (signal.aborted) return { kind: "aborted", opened };
-    return { kind: "failed", opened, code: "provider_failed", cause };
+    if (stalled) return { ...reading, kind: "failed", code: "provider_timeout", cause };
+    if (signal.aborted) return { ...reading, kind: "aborted" };
+    return { ...reading, kind: "failed", code: "provider_failed", cause };
   } finally {
     deadline.stop();
     signal.removeEventListener("abort", leave);
     // Whatever the reason, nothing of this answer is wanted any more; after a finished one this does nothing.
     upstream.abort();
   }
+}
+
+function unread(): Reading {
+  const unknown = { responseModel: null, responseId: null, url: null };
+  return { opened: false, begun: false, firstTokenMs: null, ...unknown };
 }
 
 /** Opens the stream; gives up with the signal even when the model does not heed it. */
@@ -84,7 +113,7 @@ async function openStream(model: LanguageModelV4, call: LanguageModelV4CallOptio
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
   try {
-    return (await Promise.race([opening, aborted])).stream;
+    return await Promise.race([opening, aborted]);
   } catch (error) {
     // Should it open after all, it is closed; that it fails after it was given up is nothing to report.
     if (signal.aborted) opening.then(({ stream }) => stream.cancel()).catch(() => {});
@@ -92,14 +121,19 @@ async function openStream(model: LanguageModelV4, call: LanguageModelV4CallOptio
   }
 }
 
-/** Where the parts go; `onSign` is told that the model is at work. */
-type Sink = Pick<ReadOptions, "onText" | "onToolInput" | "onToolCall"> & { onSign(): void };
+/** Where the parts go. */
+interface Sink extends Pick<ReadOptions, "onText" | "onUnsaid" | "onToolCall"> {
+  /** Told that the model is at work, and that something of the answer is passed on now. */
+  onSign(): void;
+  onBegin(): void;
+  reading: Reading;
+}
 
 async function readParts(
   stream: ReadableStream<LanguageModelV4StreamPart>,
   signal: AbortSignal,
-  { onSign, onText, onToolInput, onToolCall }: Sink,
-): Promise<ModelEnd> {
+  { reading, onSign, onBegin, onText, onUnsaid, onToolCall }: Sink,
+): Promise<{ finishReason: string; usage: TokenCount | null }> {
   const reader = stream.getReader();
   // Ends a pending read of a model that does not heed its signal; what cancel reports, the read reports too.
   signal.addEventListener("abort", () => void reader.cancel(signal.reason).catch(() => {}), { once: true });
@@ -107,25 +141,32 @@ async function readParts(
   while (true) {
     const { done, value: part } = await reader.read();
     signal.throwIfAborted();
-    if (done) throw new Error("The model's stream ended without a finish");
+    if (done) throw new ProviderError("The model's stream ended without a finish");
     switch (part.type) {
+      case "response-metadata":
+        reading.responseModel = part.modelId ?? reading.responseModel;
+        reading.responseId = part.id ?? reading.responseId;
+        break;
       case "text-delta": {
         onSign();
         const text = clean.take(part.delta);
-        if (text !== "") onText(text);
+        if (text === "") break;
+        onBegin();
+        onText(text);
         break;
       }
-      case "reasoning-delta":
       case "tool-input-start":
         onSign();
         break;
+      case "reasoning-delta":
       case "tool-input-delta":
         onSign();
-        onToolInput(part.delta);
+        onUnsaid(part.delta);
         break;
       case "tool-call": {
         onSign();
         const { toolCallId: id, toolName: name, input } = part;
+        onBegin();
         onToolCall({ id: storable(id), name: storable(name), arguments: storable(input) });
         break;
       }
@@ -134,9 +175,9 @@ async function readParts(
       case "finish": {
         const { unified } = part.finishReason;
         if (unified === "error" || unified === "interrupted") {
-          throw new Error(`The model finished with ${unified}`);
+          throw new ProviderError(`The model finished with ${unified}`);
         }
-        return { kind: "finished", opened: true, finishReason: unified, usage: tokenCount(part.usage) };
+        return { finishReason: unified, usage: tokenCount(part.usage) };
       }
     }
   }

@@ -20,7 +20,7 @@ async function read(request: Request): Promise<Ask> {
   };
 }
 
-function whole({ turn, model }: Exchange, end: TurnEnd): unknown {
+function whole({ turn }: Exchange, end: TurnEnd): unknown {
   const { turn_id, message_id, session_id, conversation_id } = turn.admission;
   return {
     turn_id,
@@ -30,8 +30,8 @@ function whole({ turn, model }: Exchange, end: TurnEnd): unknown {
     answer: end.answer,
     citations: end.citations,
     usage: end.usage,
-    model: model.modelId,
-    provider: model.provider,
+    model: end.model,
+    provider: end.provider,
     finish_reason: end.finishReason,
     response_time_ms: end.responseTimeMs,
     created_at: end.createdAt,
@@ -40,9 +40,10 @@ function whole({ turn, model }: Exchange, end: TurnEnd): unknown {
 
 function write({ turn, model, requestId }: Omit<Exchange, "asked">, events: EventSink): TurnWriter {
   const { turn_id, message_id, session_id, conversation_id } = turn.admission;
-  const { modelId, provider } = model;
-  events.send("meta", { turn_id, message_id, session_id, conversation_id, model: modelId, provider });
+  const meta = { turn_id, message_id, session_id, conversation_id };
+  events.send("meta", { ...meta, model: model.modelId, provider: model.provider });
   return {
+    model: (named) => events.send("meta", { ...meta, ...named }),
     delta: (text) => events.send("delta", { text }),
     citation: (citation) => events.send("citation", citation),
     // No client of this protocol brings tools.

@@ -14,7 +14,7 @@ export interface Told {
   model: Pick<ResolvedModel, "provider" | "modelId">;
 }
 
-/** One exchange that was let in: what was asked, its turn, and the model that answers. */
+/** One exchange that was let in: what was asked, its turn, and the model that is called first. */
 export interface Exchange<A extends Ask = Ask> extends Told {
   asked: A;
   requestId: string;

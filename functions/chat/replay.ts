@@ -23,6 +23,8 @@ export function replayed(replay: Replay): { told: Told; end: TurnEnd } {
     end: {
       problem: problemOf(replay),
       messageId: replay.answer === "" && toolCalls.length === 0 ? null : message_id,
+      provider: replay.provider,
+      model: replay.model,
       answer: replay.answer,
       citations: Citations.parse(replay.citations),
       toolCalls,

@@ -1,15 +1,16 @@
 import type { Deps } from "../../shared/deps.ts";
 import { type Problem, problem } from "../../shared/errors.ts";
-import { type ResolvedModel, splitModel } from "../../shared/models.ts";
+import type { ResolvedModel } from "../../shared/models.ts";
 import type { Match } from "../../shared/results.ts";
 import type { Turn } from "./admission.ts";
 import { type Answer, answer, nothing } from "./answer.ts";
+import { Attempts } from "./attempts.ts";
+import { type Candidate, refusalOf } from "./candidates.ts";
 import type { Citation } from "./citations.ts";
 import { keepContext } from "./context.ts";
 import { toolMetadata } from "./conversation.ts";
 import { type StopReason, TurnLease } from "./lease.ts";
 import { memoryOf } from "./memory.ts";
-import { Meter } from "./meter.ts";
 import type { ToolCall } from "./model-stream.ts";
 import type { RunningTurns } from "./running.ts";
 import { settle, type SettlementRequest } from "./settlement.ts";
@@ -27,6 +28,14 @@ export interface TurnListener {
   delta(text: string): void;
   citation(citation: Citation): void;
   toolCall(call: ToolCall): void;
+  /** Told before the first piece of an answer that another model gives than the one that was to be called first. */
+  model?(model: AnsweringModel): void;
+}
+
+/** Who answers, as the ledger calls it. */
+export interface AnsweringModel {
+  provider: string;
+  model: string;
 }
 
 /** What a turn came to. `problem` is null when the answer is whole, or was stopped on request. */
@@ -34,6 +43,9 @@ export interface TurnEnd {
   problem: Problem | null;
   /** The id of the stored answer; null when nothing was said and nothing is stored. */
   messageId: string | null;
+  /** Who was called last. */
+  provider: string;
+  model: string;
   answer: string;
   citations: Citation[];
   toolCalls: ToolCall[];
@@ -47,6 +59,9 @@ export interface TurnEnd {
 
 /** What a turn takes besides itself. */
 export interface TurnOptions {
+  /** The models that may answer, best first. */
+  candidates: Candidate[];
+  /** The one that the client was told. */
   model: ResolvedModel;
   listener: TurnListener;
   /** The turn's own: aborted when the client leaves, and by the turn itself when it is told to stop. */
@@ -64,50 +79,66 @@ type TurnDeps = Pick<Deps, "rpc" | "embed" | "log" | "background" | "now">;
  * settle; one that it could not (the process was killed, the database stayed away) is settled by `reap_turns`.
  */
 export async function runTurn(turn: Turn, deps: TurnDeps, options: TurnOptions): Promise<TurnEnd> {
-  const { model, controller, running, trace } = options;
+  const { candidates, controller, running, trace } = options;
   const listeners = trace ? [options.listener, trace.writer] : [options.listener];
+  let isTold = false;
+  /** Who is told the next piece; before the first one they learn who answers, if it is another than they were told. */
+  const told = () => {
+    const { provider, model } = attempts.named;
+    const isOther = provider !== options.model.provider || model !== options.model.modelId;
+    if (!isTold && isOther) listeners.forEach((listener) => listener.model?.({ provider, model }));
+    isTold = true;
+    return listeners;
+  };
   let stopped: StopReason | null = null;
   const stop = (reason: StopReason) => {
     stopped ??= reason;
     controller.abort();
   };
-  const meter = new Meter();
+  const attempts = new Attempts(candidates[0]!);
   const lease = new TurnLease(turn.admission.turn_id, deps, {
-    used: () => {
-      const { input, output } = meter.soFar();
-      return { provider: model.provider, model: model.modelId, inputTokens: input, outputTokens: output };
-    },
+    used: () => attempts.used,
     onStop: stop,
     trace,
   });
   const work = () =>
     answer(turn, deps, {
-      model: model.model,
-      meter,
+      candidates,
+      attempts,
       signal: controller.signal,
       say: (text) => {
         lease.keep(text);
-        for (const listener of listeners) listener.delta(text);
+        told().forEach((listener) => listener.delta(text));
       },
       cite: (citation) => listeners.forEach((listener) => listener.citation(citation)),
-      call: (tool) => listeners.forEach((listener) => listener.toolCall(tool)),
+      call: (tool) => told().forEach((listener) => listener.toolCall(tool)),
     });
   const answered = await running.during(turn.admission.turn_id, stop, work);
   lease.end();
-  return await close(turn, deps, { model, answered, stopped, trace });
+  return await close(turn, deps, { attempts, answered, stopped, trace });
 }
 
-/** Settles a turn whose model could not even be called; what was wrong is the result's problem. */
-export async function failTurn(turn: Turn, deps: TurnDeps, problem: Problem): Promise<TurnEnd> {
-  return await close(turn, deps, {
-    model: splitModel(turn.admission.agent.model),
-    answered: nothing({ kind: "failed", problem }),
-    stopped: null,
-  });
+/** Settles a turn none of whose models can be called; what was wrong with the first is the result's problem. */
+export async function failTurn(
+  turn: Turn,
+  deps: TurnDeps,
+  candidates: Candidate[],
+): Promise<TurnEnd & { problem: Problem }> {
+  const attempts = new Attempts(candidates[0]!);
+  const problems: Problem[] = [];
+  for (const candidate of candidates) {
+    const refusal = await refusalOf(candidate);
+    if (refusal) {
+      attempts.refuse(candidate, refusal);
+      problems.push(refusal);
+    }
+  }
+  const answered = nothing({ kind: "failed", problem: problems[0]! });
+  return { ...await close(turn, deps, { attempts, answered, stopped: null }), problem: problems[0]! };
 }
 
 interface Closing {
-  model: Pick<ResolvedModel, "provider" | "modelId">;
+  attempts: Attempts;
   answered: Answer;
   stopped: StopReason | null;
   trace?: TurnTrace;
@@ -117,31 +148,25 @@ interface Closing {
 async function close(
   turn: Turn,
   deps: TurnDeps,
-  { model, answered, stopped, trace }: Closing,
+  { attempts, answered, stopped, trace }: Closing,
 ): Promise<TurnEnd> {
   const responseTimeMs = Math.round(performance.now() - turn.startedAt);
   const verdict = judge(answered, stopped);
-  const { usage: { input, output }, firstTokenMs } = answered;
+  const { firstTokenMs } = answered;
+  const { provider, model, inputTokens: input, outputTokens: output } = attempts.used;
   const request: SettlementRequest = {
     turnId: turn.admission.turn_id,
     outcome: verdict.outcome,
     answer: answered.text,
     citations: answered.citations,
-    provider: model.provider,
-    model: model.modelId,
+    provider,
+    model,
     inputTokens: input,
     outputTokens: output,
     finishReason: verdict.finishReason,
     responseTimeMs,
     firstTokenMs,
-    attempts: [{
-      provider: model.provider,
-      model: model.modelId,
-      outcome: verdict.outcome,
-      error_code: verdict.problem?.code ?? null,
-      first_token_ms: firstTokenMs,
-      duration_ms: responseTimeMs,
-    }],
+    attempts: attempts.all,
     errorCode: verdict.problem?.code ?? null,
     messageMetadata: toolMetadata(answered),
     memory: memoryOf(turn),
@@ -155,6 +180,8 @@ async function close(
   const end: TurnEnd = {
     problem: verdict.problem,
     messageId: answered.text === "" && answered.toolCalls.length === 0 ? null : turn.admission.message_id,
+    provider,
+    model,
     answer: answered.text,
     citations: answered.citations,
     toolCalls: answered.toolCalls,
@@ -170,8 +197,8 @@ async function close(
   deps.log.info("turn_ended", {
     turn_id: turn.admission.turn_id,
     agent_id: turn.admission.agent.id,
-    provider: model.provider,
-    model: model.modelId,
+    provider,
+    model,
     outcome: verdict.outcome,
     error_code: verdict.problem?.code,
     input_tokens: input,

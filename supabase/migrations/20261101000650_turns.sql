@@ -661,7 +661,8 @@ begin
   if c.key_id is not null and (c.last_used_at is null or c.last_used_at < now() - interval '1 minute') then
     perform private.touch_key(c.key_id, c.last_used_at, now());
   end if;
-  return taken || private.brief(c, q, (taken ->> 'conversation_id')::uuid, settings);
+  return taken || private.brief(c, q, (taken ->> 'conversation_id')::uuid, settings)
+    || private.provider_states(c.model || array(select jsonb_array_elements_text(c.agent -> 'fallback_models')), c.provider_key_id);
 end $$;
 comment on function public.admit_turn is
   'Everything before the model is called: caller, limits, quotas, reservation, conversation and message, all or nothing, and back comes what the model needs. Denied: the code, and no counter moved. A repeated idempotency key: code `replayed` and what the first turn answered.';

@@ -29,8 +29,16 @@ async function read({ model }: Awaited<ReturnType<typeof resolveModel>>) {
 }
 
 Deno.test("a bare model name is one of Mistral", () => {
-  assertEquals(splitModel("mistral-large-latest"), { provider: "mistral", modelId: "mistral-large-latest" });
-  assertEquals(splitModel("openai/org/model"), { provider: "openai", modelId: "org/model" });
+  assertEquals(splitModel("mistral-large"), {
+    provider: "mistral",
+    modelId: "mistral-large",
+    name: "mistral/mistral-large",
+  });
+  assertEquals(splitModel("openai/org/model"), {
+    provider: "openai",
+    modelId: "org/model",
+    name: "openai/org/model",
+  });
 });
 
 Deno.test("the offline model answers for local names, and for all while no provider has a key", async () => {

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { Session } from "../../local/database.ts";
 import { refusal, signUp } from "./people.ts";
 import { rolledBack } from "./rolled-back.ts";
-import { call } from "./turns.ts";
+import { admit, call, makeClient } from "./turns.ts";
 
 const noon = Date.parse("2026-11-20T12:00:00Z");
 const at = (seconds: number) => new Date(noon + 1000 * seconds).toISOString();
@@ -167,6 +167,28 @@ rolledBack("a failure with a key that was deleted meanwhile is nobody's", async 
   await fail(session, 0, { key: crypto.randomUUID() });
   assertEquals(await session.query("select 1 from public.provider_health"), []);
 });
+
+rolledBack(
+  "an admission is told which of its agent's models to skip, and which failed last",
+  async (session) => {
+    const client = await makeClient(session, {
+      agent: { model: "large", fallback_models: ["openai/gpt", "openai/x"] },
+    });
+    const told = async () => {
+      const { unhealthy, ailing } = await admit(session, client);
+      return { unhealthy, ailing };
+    };
+    assertEquals(await told(), { unhealthy: [], ailing: [] });
+    await call(session, "public.report_provider", {
+      provider: "mistral",
+      model: "large",
+      failed: true,
+      retry_after: 60,
+    });
+    await call(session, "public.report_provider", { provider: "openai", model: "x", failed: true });
+    assertEquals(await told(), { unhealthy: ["mistral/large"], ailing: ["mistral/large", "openai/x"] });
+  },
+);
 
 rolledBack("failures are forgotten after an hour without another one", async (session) => {
   const forget = async (seconds: number) =>

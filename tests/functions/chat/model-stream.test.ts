@@ -52,9 +52,9 @@ async function read(
   options: { signal?: AbortSignal; first?: number; between?: number; onText?: () => void } = {},
 ) {
   let text = "";
-  let input = "";
+  let unsaid = "";
   const calls: ToolCall[] = [];
-  const end = await readModel(model, { prompt: [] }, {
+  const read = await readModel(model, { prompt: [] }, {
     signal: options.signal ?? new AbortController().signal,
     timeouts: { firstTokenMs: options.first ?? 5000, betweenTokensMs: options.between ?? 5000 },
     onText: (piece) => {
@@ -62,10 +62,12 @@ async function read(
       text += piece;
       options.onText?.();
     },
-    onToolInput: (piece) => void (input += piece),
+    onUnsaid: (piece) => void (unsaid += piece),
     onToolCall: (call) => void calls.push(call),
   });
-  return { end, text, input, calls };
+  const { firstTokenMs, responseModel, responseId, url, ...end } = read;
+  assertEquals(firstTokenMs !== null, end.begun);
+  return { end, text, unsaid, calls, about: [responseModel, responseId, url] };
 }
 
 Deno.test("a model's answer is passed on with the provider's own count", async () => {
@@ -74,14 +76,21 @@ Deno.test("a model's answer is passed on with the provider's own count", async (
   assertEquals(end, {
     kind: "finished",
     opened: true,
+    begun: true,
     finishReason: "length",
     usage: { input: 7, output: 2 },
   });
 });
 
+Deno.test("what the provider tells of its answer is kept, also of one that failed", async () => {
+  const told: LanguageModelV4StreamPart = { type: "response-metadata", id: "r1", modelId: "m-2026" };
+  assertEquals((await read(scripted([told, delta("a"), finish("stop")]))).about, ["m-2026", "r1", null]);
+  assertEquals((await read(scripted([told, new Error("broken")]))).about, ["m-2026", "r1", null]);
+});
+
 Deno.test("a count that is not whole does not count", async () => {
   const { end } = await read(scripted([delta("a"), finish("stop", null)]));
-  assertEquals(end, { kind: "finished", opened: true, finishReason: "stop", usage: null });
+  assertEquals(end, { kind: "finished", opened: true, begun: true, finishReason: "stop", usage: null });
 });
 
 Deno.test("the first error part ends the answer, whatever follows", async () => {
@@ -91,7 +100,7 @@ Deno.test("the first error part ends the answer, whatever follows", async () => 
     scripted([delta("a"), { type: "error", error }, delta("b"), finish("stop")], state),
   );
   assertEquals(text, "a");
-  assertEquals(end, { kind: "failed", opened: true, code: "provider_failed", cause: error });
+  assertEquals(end, { kind: "failed", opened: true, begun: true, code: "provider_failed", cause: error });
   assert(state.cancelled);
 });
 
@@ -166,19 +175,21 @@ Deno.test("the turn's signal ends the answer at once, also of a model that does 
     signal: controller.signal,
     onText: () => controller.abort(),
   });
-  assertEquals([text, end], ["a", { kind: "aborted", opened: true }]);
+  assertEquals([text, end], ["a", { kind: "aborted", opened: true, begun: true }]);
   assert(state.cancelled);
 });
 
 Deno.test("a turn that was ended before does not call the model", async () => {
   const model = { ...scripted([]), doStream: () => Promise.reject(new Error("called")) };
-  assertEquals((await read(model, { signal: AbortSignal.abort() })).end, { kind: "aborted", opened: false });
+  const { end } = await read(model, { signal: AbortSignal.abort() });
+  assertEquals(end, { kind: "aborted", opened: false, begun: false });
 });
 
 Deno.test("a model's tool calls are passed on whole, their pieces as they come", async () => {
   const call = (toolCallId: string, input: string) =>
     ({ type: "tool-call", toolCallId, toolName: "weather", input }) as const;
-  const { end, text, input, calls } = await read(scripted([
+  const { end, text, unsaid, calls } = await read(scripted([
+    { type: "reasoning-delta", id: "r", delta: "Where? " },
     delta("Let me see. "),
     { type: "tool-input-start", id: "a", toolName: "weather" },
     { type: "tool-input-delta", id: "a", delta: '{"city":' },
@@ -188,7 +199,7 @@ Deno.test("a model's tool calls are passed on whole, their pieces as they come",
     call("b", '{"city":"\ud83d\0"}'),
     finish("tool-calls"),
   ]));
-  assertEquals([text, input], ["Let me see. ", '{"city":"Lyon"}']);
+  assertEquals([text, unsaid], ["Let me see. ", 'Where? {"city":"Lyon"}']);
   assertEquals(calls, [
     { id: "a", name: "weather", arguments: '{"city":"Lyon"}' },
     { id: "b", name: "weather", arguments: '{"city":"\ufffd"}' },

@@ -4,7 +4,6 @@ import type { Admitted } from "../../../functions/chat/admission.ts";
 import { type ConversationMessage, storedConversation } from "../../../functions/chat/conversation.ts";
 import { understand } from "../../../functions/chat/memory.ts";
 import { buildPrompt, countPrompt } from "../../../functions/chat/prompt.ts";
-import { turnSettings } from "../../../functions/chat/settings.ts";
 import { rollSummary } from "../../../functions/chat/summary.ts";
 import type { Match, Recalled } from "../../../shared/results.ts";
 import { parseQuestion, parseSources } from "../../../shared/sources.ts";
@@ -50,6 +49,8 @@ const admission: Admitted = {
   visitor_verified: false,
   flags: { conversation_guard: true, role_lock: true, topic_lock: true, topic_lock_turns: 3 },
   recall: false,
+  unhealthy: [],
+  ailing: [],
   provider_key: null,
 };
 
@@ -261,25 +262,6 @@ Deno.test("the tokens of a prompt are those of its texts and a few for each mess
   const prompt = build({ history: [{ role: "user", content: "Hello" }] });
   const texts = prompt.texts.reduce((sum, [, text]) => sum + countTokens(text!), 0);
   assertEquals(countPrompt(prompt.messages), texts + 4 * prompt.messages.length);
-});
-
-Deno.test("an agent's config sets timeouts and budget; what is no setting counts as the default", () => {
-  const defaults = turnSettings({});
-  assertEquals(defaults, {
-    timeouts: { firstTokenMs: 30_000, betweenTokensMs: 20_000 },
-    promptTokens: 16_000,
-  });
-  assertEquals(
-    turnSettings({ first_token_timeout_ms: 5000, token_timeout_ms: 900, prompt_tokens: 4000, widget: {} }),
-    {
-      timeouts: { firstTokenMs: 5000, betweenTokensMs: 900 },
-      promptTokens: 4000,
-    },
-  );
-  assertEquals(
-    turnSettings({ first_token_timeout_ms: 0, token_timeout_ms: "9", prompt_tokens: null }),
-    defaults,
-  );
 });
 
 Deno.test("of what a visitor has one of, the newest counts, and this conversation before earlier ones", () => {
