@@ -49,6 +49,7 @@ const exposed = [
   "x-ratelimit-reset-requests",
   "x-should-retry",
   "content-disposition",
+  "server-timing",
 ].join(", ");
 
 /** The boundary of a function: routing, request id, CORS, and the one catch. `name` is the path's first segment. */
@@ -78,6 +79,8 @@ export function serve(
     response.headers.set("x-request-id", requestId);
     response.headers.set("access-control-allow-origin", "*");
     response.headers.set("access-control-expose-headers", exposed);
+    // Lets a page read the timings of its requests, as it may read all else of them.
+    response.headers.set("timing-allow-origin", "*");
     return response;
 
     function reported(error: unknown): Problem {

@@ -1,5 +1,5 @@
 /** What a log entry carries besides its event: ids, codes, counts and durations, never a message's text or a secret. */
-export type Fields = Record<string, string | number | boolean | null | undefined>;
+export type Fields = Record<string, string | number | boolean | string[] | null | undefined>;
 
 /** Writes one JSON line per entry. */
 export interface Log {

@@ -6,12 +6,14 @@ import { detectLanguage } from "../../shared/language.ts";
 import type { Admission, Replay } from "../../shared/results.ts";
 import type { EarlierMessage } from "../../shared/rpc.ts";
 import { countTokens } from "../../shared/tokens.ts";
+import { continueTrace, type TraceContext } from "../../shared/trace-context.ts";
 import { type Ask, questionOf } from "./ask.ts";
 import { type ConversationMessage, storedConversation, toolMetadata, wordsOf } from "./conversation.ts";
 import { denial, reportDenial } from "./denial.ts";
 import type { Idempotency } from "./idempotency.ts";
 import { understand, type Understanding } from "./memory.ts";
 import type { Protocol } from "./protocol.ts";
+import { Timings } from "./timings.ts";
 import type { Wishes } from "./wishes.ts";
 
 /** A turn that was let in, with all that the model needs. */
@@ -35,6 +37,9 @@ export interface Turn {
   wishes: Wishes;
   /** When the request came, on the clock of `performance.now()`. */
   startedAt: number;
+  requestId: string;
+  traceContext: TraceContext;
+  timings: Timings;
 }
 
 /** Who asks; a key's hash is looked up when the turn is admitted. */
@@ -46,6 +51,7 @@ export interface Origin {
   caller: ChatCaller;
   protocol: Pick<Protocol, "name" | "channel">;
   idempotency: Idempotency | null;
+  requestId: string;
   /** On the clock of `performance.now()`. */
   startedAt: number;
 }
@@ -54,14 +60,14 @@ export interface Origin {
 export async function admit(
   asked: Ask,
   deps: Pick<Deps, "env" | "rpc" | "now" | "background">,
-  { request, caller, protocol, idempotency, startedAt }: Origin,
+  { request, caller, protocol, idempotency, requestId, startedAt }: Origin,
 ): Promise<Turn | { replay: Replay }> {
   const { sessionId, visitorId, metadata, notes = null, wishes = {} } = asked;
   const question = questionOf(asked.conversation);
   const language = detectLanguage(question);
   const address = await addressHash(request, deps.env);
   // Not bound to the request's signal: a turn admitted for a client that has left must still be settled.
-  const admission = await deps.rpc.admitTurn({
+  const asking = {
     keyHash: caller.hash,
     channel: protocol.channel,
     message: question,
@@ -80,24 +86,29 @@ export async function admit(
     earlier: earlierMessages(asked),
     regenerate: asked.regenerate,
     resumable: metadata?.resumable === true,
-  });
+  };
+  const timings = new Timings();
+  const admission = await timings.measure("admit", () => deps.rpc.admitTurn(asking));
   if (!admission.admitted) {
     if (admission.replay) return { replay: admission.replay };
     deps.background(reportDenial(admission, deps, { request, address, sessionId }));
     throw denial(admission, deps.now());
   }
   const conversation = known(asked, admission);
-  const understood = understand(admission, question, conversation);
+  const traceContext = continueTrace(request.headers);
   return {
     admission,
     question,
     conversation,
-    understood,
+    understood: understand(admission, question, conversation),
     visitorId: visitorId ?? null,
     notes,
     language,
     wishes,
     startedAt,
+    requestId,
+    traceContext,
+    timings,
   };
 }
 

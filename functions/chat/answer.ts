@@ -1,6 +1,7 @@
 import type { Deps } from "../../shared/deps.ts";
 import { problem, toProblem } from "../../shared/errors.ts";
 import type { Match } from "../../shared/results.ts";
+import { traceHeaders } from "../../shared/trace-context.ts";
 import type { Turn } from "./admission.ts";
 import type { Attempts } from "./attempts.ts";
 import { type AnswerEnd, callModels } from "./calls.ts";
@@ -30,8 +31,6 @@ export interface AnswerOptions {
   candidates: readonly Candidate[];
   attempts: Attempts;
   signal: AbortSignal;
-  /** Headers of the calls to the models. */
-  headers?: Record<string, string>;
   say(text: string): void;
   cite(citation: Citation): void;
   call(tool: ToolCall): void;
@@ -42,6 +41,7 @@ type AnswerDeps = Pick<Deps, "rpc" | "embed" | "log" | "background">;
 /** Retrieves, prompts and streams the answer of one turn. Never throws: every end is a value. */
 export async function answer(turn: Turn, deps: AnswerDeps, options: AnswerOptions): Promise<Answer> {
   const { candidates, attempts, signal, say, cite, call } = options;
+  const { timings } = turn;
   const { agent } = turn.admission;
   const result = nothing({ kind: "aborted" });
   try {
@@ -59,20 +59,26 @@ export async function answer(turn: Turn, deps: AnswerDeps, options: AnswerOption
     };
     const modelCall = {
       prompt: prompt.messages,
-      headers: options.headers,
+      headers: traceHeaders(turn.traceContext),
       ...callOptions(agent, turn.wishes),
+    };
+    const calledAt = performance.now();
+    const begin = () => {
+      if (result.firstTokenMs !== null) return;
+      result.firstTokenMs = Math.round(performance.now() - turn.startedAt);
+      timings.set("first_token", performance.now() - calledAt);
     };
     const readOptions = {
       signal,
       onText: (text: string) => {
-        result.firstTokenMs ??= Math.round(performance.now() - turn.startedAt);
+        begin();
         attempts.receive(text);
         pass(cited.push(text));
       },
       onUnsaid: (text: string) => attempts.receive(text),
       onToolCall: (tool: ToolCall) => {
         if (!mayCall(turn.wishes, result.toolCalls)) return;
-        result.firstTokenMs ??= Math.round(performance.now() - turn.startedAt);
+        begin();
         result.toolCalls.push(tool);
         call(tool);
       },
@@ -88,6 +94,7 @@ export async function answer(turn: Turn, deps: AnswerDeps, options: AnswerOption
         onFinding: (finding) => reportFinding(finding, deps),
       },
     );
+    timings.set("model", performance.now() - calledAt);
     pass(cited.end());
     result.end = heard(end, result);
   } catch (error) {

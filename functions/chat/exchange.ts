@@ -28,7 +28,7 @@ export function exchange<A extends Ask>(
     const caller = await callerOf(received, deps);
     const { request, idempotency } = await readIdempotency(received);
     const asked = await protocol.read(request);
-    const turn = await admit(asked, deps, { request, caller, protocol, idempotency, startedAt });
+    const turn = await admit(asked, deps, { request, caller, protocol, idempotency, requestId, startedAt });
     if ("replay" in turn) return again(turn.replay, { asked, requestId, protocol });
     const headers = turnHeaders(turn.admission, deps.now());
     const candidates = candidatesOf(turn.admission, deps);
@@ -113,6 +113,7 @@ async function whole<A extends Ask>(
   deps.background(running);
   const end = await running;
   signal.removeEventListener("abort", leave);
+  Object.assign(headers, timingHeaders(turn));
   if (end.problem) throw withHeaders(end.problem, headers);
   // The client has left, so this is for the gateway's log alone.
   if (signal.aborted) return new Response(null, { status: 499, headers });
@@ -130,7 +131,7 @@ function stream<A extends Ask>(sending: Sending<A>, deps: ExchangeDeps): Respons
   const writer = protocol.write(sending, events);
   deps.background(run());
   return new Response(events.body, {
-    headers: { ...EVENT_STREAM_HEADERS, ...protocol.headers, ...sending.headers },
+    headers: { ...EVENT_STREAM_HEADERS, ...protocol.headers, ...sending.headers, ...timingHeaders(turn) },
   });
 
   async function run(): Promise<void> {
@@ -162,6 +163,11 @@ function turnHeaders(
     ...(/^[\x21-\x7e]+$/.test(session_id) ? { "x-session-id": session_id } : {}),
     ...limitHeaders(limits, now),
   };
+}
+
+/** What is known when the headers go: of a stream the admission alone. */
+function timingHeaders({ timings }: Turn): Record<string, string> {
+  return { "server-timing": timings.header() };
 }
 
 function withHeaders(problem: Problem, headers: Record<string, string>): Problem {

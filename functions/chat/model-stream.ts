@@ -7,6 +7,7 @@ import type {
 import { ProviderError } from "../../shared/provider-error.ts";
 import { Deadline } from "./deadline.ts";
 import type { Timeouts } from "./settings.ts";
+import { storable, StorableText } from "./storable-text.ts";
 
 /** Tokens as the provider bills them. */
 export interface TokenCount {
@@ -186,23 +187,4 @@ async function readParts(
 function tokenCount({ inputTokens, outputTokens }: LanguageModelV4Usage): TokenCount | null {
   if (inputTokens.total === undefined || outputTokens.total === undefined) return null;
   return { input: inputTokens.total, output: outputTokens.total };
-}
-
-/** Drops what PostgreSQL cannot store: NUL, and halves of surrogate pairs; a pair cut in two pieces is joined. */
-class StorableText {
-  #half = "";
-
-  take(piece: string): string {
-    let text = this.#half + piece;
-    this.#half = "";
-    if (/[\uD800-\uDBFF]$/.test(text)) {
-      this.#half = text.slice(-1);
-      text = text.slice(0, -1);
-    }
-    return storable(text);
-  }
-}
-
-function storable(text: string): string {
-  return text.replaceAll("\0", "").toWellFormed();
 }

@@ -16,24 +16,29 @@ export interface Found {
 
 /** Searches documents and earlier conversations at once, for the question as it stands alone. */
 export async function retrieve(
-  turn: Pick<Turn, "admission" | "understood" | "visitorId">,
+  turn: Pick<Turn, "admission" | "understood" | "visitorId" | "timings">,
   deps: Pick<Deps, "rpc" | "embed" | "log">,
   signal: AbortSignal,
 ): Promise<Found> {
-  const { admission: { agent }, understood: { query } } = turn;
-  const searches = agent.rag_enabled && agent.has_knowledge;
-  const embedding = searches ? await embedQuestion(agent.embedding_model, query, { deps, signal }) : null;
+  const { admission: { agent }, understood: { query }, timings } = turn;
+  if (!agent.rag_enabled || !agent.has_knowledge) {
+    return { chunks: [], recalled: await recall(turn, null, { deps, signal }) };
+  }
+  const embedding = await timings.measure(
+    "embed",
+    () => embedQuestion(agent.embedding_model, query, { deps, signal }),
+  );
+  const search = () =>
+    deps.rpc.matchDocuments({
+      agentId: agent.id,
+      query,
+      queryEmbedding: embedding,
+      matchCount: agent.match_count,
+      matchThreshold: agent.match_threshold,
+      embeddingModel: embedding === null ? null : agent.embedding_model,
+    }, { signal });
   const [chunks, recalled] = await Promise.all([
-    searches
-      ? deps.rpc.matchDocuments({
-        agentId: agent.id,
-        query,
-        queryEmbedding: embedding,
-        matchCount: agent.match_count,
-        matchThreshold: agent.match_threshold,
-        embeddingModel: embedding === null ? null : agent.embedding_model,
-      }, { signal })
-      : [],
+    timings.measure("match", search),
     recall(turn, embedding, { deps, signal }),
   ]);
   return { chunks, recalled };

@@ -1,5 +1,5 @@
 import type { Deps } from "../../shared/deps.ts";
-import { type Problem, problem } from "../../shared/errors.ts";
+import type { Problem } from "../../shared/errors.ts";
 import type { ResolvedModel } from "../../shared/models.ts";
 import type { Match } from "../../shared/results.ts";
 import type { Turn } from "./admission.ts";
@@ -15,6 +15,8 @@ import type { ToolCall } from "./model-stream.ts";
 import type { RunningTurns } from "./running.ts";
 import { settle, type SettlementRequest } from "./settlement.ts";
 import type { TurnTrace } from "./trace.ts";
+import { turnFields } from "./turn-log.ts";
+import { judge } from "./verdict.ts";
 
 /** Tokens of a turn, as the HTTP contract shows them. */
 export interface Usage {
@@ -151,7 +153,7 @@ async function close(
   { attempts, answered, stopped, trace }: Closing,
 ): Promise<TurnEnd> {
   const responseTimeMs = Math.round(performance.now() - turn.startedAt);
-  const verdict = judge(answered, stopped);
+  const verdict = judge(answered.end, stopped);
   const { firstTokenMs } = answered;
   const { provider, model, inputTokens: input, outputTokens: output } = attempts.used;
   const request: SettlementRequest = {
@@ -192,52 +194,9 @@ async function close(
     createdAt: deps.now().toISOString(),
   };
   if (trace) request.events = trace.end(end);
-  const settled = await settle(request, deps);
+  const settled = await turn.timings.measure("settle", () => settle(request, deps));
+  turn.timings.set("total", performance.now() - turn.startedAt);
   if (settled !== null && answered.text !== "") deps.background(keepContext(turn, answered.text, deps));
-  deps.log.info("turn_ended", {
-    turn_id: turn.admission.turn_id,
-    agent_id: turn.admission.agent.id,
-    provider,
-    model,
-    outcome: verdict.outcome,
-    error_code: verdict.problem?.code,
-    input_tokens: input,
-    output_tokens: output,
-    first_token_ms: firstTokenMs,
-    response_time_ms: responseTimeMs,
-    settled: settled !== null,
-  });
+  deps.log.info("turn_ended", turnFields({ turn, answered, attempts, verdict, settled: settled !== null }));
   return settled === null ? end : { ...end, usage: settled.usage, createdAt: settled.created_at };
-}
-
-interface Verdict {
-  outcome: SettlementRequest["outcome"];
-  finishReason: string;
-  problem: Problem | null;
-}
-
-function judge({ end }: Answer, stopped: StopReason | null): Verdict {
-  if (end.kind === "finished") {
-    return { outcome: "completed", finishReason: end.finishReason, problem: null };
-  }
-  if (end.kind === "failed") return { outcome: "failed", finishReason: "error", problem: end.problem };
-  switch (stopped) {
-    case "kill_switch":
-      return {
-        outcome: "failed",
-        finishReason: "error",
-        problem: problem("kill_switch", "Cannot answer: answering was switched off"),
-      };
-    case "settled":
-      return {
-        outcome: "aborted",
-        finishReason: "aborted",
-        problem: problem("unavailable", "Cannot answer: the turn was closed"),
-      };
-    case "stopped":
-      return { outcome: "aborted", finishReason: "stopped", problem: null };
-    case null:
-      // The client left: there is nobody to tell.
-      return { outcome: "aborted", finishReason: "aborted", problem: null };
-  }
 }

@@ -29,6 +29,7 @@ export interface ModelCall {
   path: string;
   model: string;
   authorization: string | null;
+  headers: Headers;
   // deno-lint-ignore no-explicit-any -- the body is whatever a client sent; tests look into it
   body: any;
   /** Whether the answer is still under way. */
@@ -67,6 +68,7 @@ export function startModelServer(): ModelServer {
       path: pathname,
       model: body.model,
       authorization: request.headers.get("authorization"),
+      headers: request.headers,
       body,
       open: true,
       abortedAt: null,

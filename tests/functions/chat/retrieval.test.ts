@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Turn } from "../../../functions/chat/admission.ts";
 import { type Found, retrieve } from "../../../functions/chat/retrieval.ts";
+import { Timings } from "../../../functions/chat/timings.ts";
 import type { Deps } from "../../../shared/deps.ts";
 import { problem } from "../../../shared/errors.ts";
 import { createLog } from "../../../shared/log.ts";
@@ -48,6 +49,7 @@ async function search(
     admission: { agent: { ...defaults, ...agent }, conversation_id: "c", recall: recalls !== undefined },
     understood: { query: "How long is it?" },
     visitorId: "zoe",
+    timings: new Timings(),
   } as Turn;
   return { searches, logged, recalled, found: await retrieve(turn, deps, signal) };
 }
@@ -131,6 +133,7 @@ Deno.test("documents and earlier conversations are asked at once: no call waits 
     admission: { agent, conversation_id: "c", recall: true },
     understood: { query: "Why?" },
     visitorId: "zoe",
+    timings: new Timings(),
   };
   const deps = { rpc, embed: () => Promise.resolve([]), log: createLog(() => {}) };
   const found = await retrieve(turn as unknown as Turn, deps, new AbortController().signal);
