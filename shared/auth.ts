@@ -64,9 +64,7 @@ export async function authorize(
 ): Promise<Caller> {
   const credential = await readCredential(request, deps);
   if (credential === null) throw missing(allow);
-  if (!allow.includes(credential.kind)) {
-    throw problem("forbidden", `Cannot use this route with this credential: it takes ${describe(allow)}`);
-  }
+  if (!allow.includes(credential.kind)) throw unfit(allow);
   if (credential.kind !== "key") return credential;
   const origin = request.headers.get("origin");
   const key = await deps.rpc.validateApiKey({ keyHash: credential.hash, origin, cost }, {
@@ -96,6 +94,17 @@ export async function authorize(
     throw rateLimited(limits, key.rate.retry_after, deps.now());
   }
   return { kind: "key", hash: credential.hash, key };
+}
+
+/** The user who calls, where nobody else may. */
+export async function authorizeUser(
+  request: Request,
+  deps: Pick<Deps, "env">,
+): Promise<Extract<Caller, { kind: "user" }>> {
+  const credential = await readCredential(request, deps);
+  if (credential === null) throw missing(["user"]);
+  if (credential.kind !== "user") throw unfit(["user"]);
+  return credential;
 }
 
 /** Reports that somebody tried a key that does not exist although its checksum fits: it was made up with care. */
@@ -129,6 +138,10 @@ export function missing(allow: readonly Credential["kind"][]): Error {
     "missing_credential",
     `Cannot serve the request without a credential: send ${describe(allow)}`,
   );
+}
+
+function unfit(allow: readonly Credential["kind"][]): Error {
+  return problem("forbidden", `Cannot use this route with this credential: it takes ${describe(allow)}`);
 }
 
 const names = {

@@ -836,6 +836,9 @@ isOneToOne: false
 "report_provider":
 { Args: { "error"?: string,"failed": boolean,"model": string,"provider": string,"provider_key_id"?: string,"retry_after"?: number }; Returns: undefined
                            },
+"reseal_provider_keys":
+{ Args: { "items": Json }; Returns: number
+                           },
 "reset_chat_session":
 { Args: { "p_agent_id"?: string,"p_session_id": string }; Returns: Json
                            },
@@ -869,6 +872,9 @@ isOneToOne: false
 "settle_turn":
 { Args: { "answer"?: string,"attempts"?: Json,"citations"?: Json,"error_code"?: string,"events"?: Json,"finish_reason"?: string,"first_token_ms"?: number,"input_tokens"?: number,"memory"?: Json,"message_metadata"?: Json,"model": string,"outcome": string,"output_tokens"?: number,"provider": string,"response_time_ms"?: number,"retrieved"?: Json,"turn_id": string }; Returns: Json
                            },
+"stale_provider_keys":
+{ Args: { "after"?: string,"max_items"?: number,"secret_id": string }; Returns: Json
+                           },
 "stop_turn":
 { Args: { "agent_id": string,"turn_id": string }; Returns: Json
                            },
@@ -877,6 +883,9 @@ isOneToOne: false
                            },
 "store_chunks":
 { Args: { "chunks": Json,"document_id": string,"done"?: boolean,"from_index": number,"language"?: string,"lease": string,"lease_seconds"?: number,"progress"?: number,"state"?: Json }; Returns: Json
+                           },
+"store_provider_key":
+{ Args: { "ciphertext": string,"id": string,"key_hashes": (string)[],"masked_key": string,"metadata"?: Json,"provider": string,"secret_id": string,"user_id": string }; Returns: Json
                            },
 "turn_events":
 { Args: { "after_id"?: number,"agent_id": string,"turn_id": string }; Returns: Json

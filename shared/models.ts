@@ -2,7 +2,7 @@ import type { LanguageModelV4 } from "@ai-sdk/provider";
 import type { Env } from "./env.ts";
 import { problem } from "./errors.ts";
 import { createGuardedFetch } from "./outbound.ts";
-import { openProviderKey, type SealedProviderKey } from "./provider-key.ts";
+import { openProviderKey, type SealedProviderKey, vendors } from "./provider-key.ts";
 import { wireModel } from "./wire-model.ts";
 
 /** A model that is ready to stream, and what the ledger calls it. */
@@ -125,13 +125,14 @@ async function connectionOfUser(
 
 /** The server of a provider where no user names another: the environment's, else the vendor's. */
 function baseUrlOf(provider: string, env: Keys): string | null {
-  const servers: Record<string, string> = {
+  const servers: Record<(typeof vendors)[number], string> = {
     mistral: env.MISTRAL_BASE_URL ?? MISTRAL_BASE_URL,
     openai: env.OPENAI_BASE_URL ?? OPENAI_BASE_URL,
     anthropic: env.ANTHROPIC_BASE_URL ?? ANTHROPIC_BASE_URL,
     vanchin: env.VANCHIN_BASE_URL ?? VANCHIN_BASE_URL,
   };
-  return Object.hasOwn(servers, provider) ? servers[provider]! : null;
+  const vendor = vendors.find((each) => each === provider);
+  return vendor === undefined ? null : servers[vendor];
 }
 
 function textOf(value: unknown): string | null {

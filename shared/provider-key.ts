@@ -2,6 +2,9 @@ import type { Env } from "./env.ts";
 import { unseal } from "./envelope.ts";
 import { problem } from "./errors.ts";
 
+/** The providers whose server is known; a key of any other names it in `metadata.base_url`. */
+export const vendors = ["mistral", "openai", "anthropic", "vanchin"] as const;
+
 /** A user's key of a model provider as the database keeps it. */
 export interface SealedProviderKey {
   id: string;

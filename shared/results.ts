@@ -372,3 +372,21 @@ export const SessionMessages = z.object({
 
 /** The answer of `save_feedback`, or null when there is no such message. */
 export const SavedFeedback = z.object({ id: z.string(), message_id: z.string(), rating: count }).nullable();
+
+/** A provider key as its owner sees it. */
+export const ProviderKey = z.object({
+  id: z.string(),
+  provider: z.string(),
+  masked_key: z.string(),
+  metadata: z.record(z.string(), z.unknown()),
+  // A column and a function's JSON write it differently.
+  created_at: z.string().transform((text) => new Date(text).toISOString()),
+});
+
+/** A provider key that another master key than the first encrypted. */
+export const StaleProviderKey = z.object({
+  id: z.string(),
+  user_id: z.string(),
+  provider: z.string(),
+  ciphertext: z.string(),
+});

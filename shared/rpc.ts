@@ -173,6 +173,27 @@ interface ReportProvider {
   providerKeyId?: string | null;
 }
 
+interface StoreProviderKey {
+  /** The row's, which the ciphertext is bound to. */
+  id: string;
+  userId: string;
+  provider: string;
+  ciphertext: string;
+  secretId: string;
+  keyHashes: string[];
+  maskedKey: string;
+  metadata: Json;
+}
+
+/** A provider key encrypted anew; `old_ciphertext` is the one that was read. */
+export interface ResealedKey {
+  id: string;
+  old_ciphertext: string;
+  ciphertext: string;
+  secret_id: string;
+  key_hash: string;
+}
+
 type Work = "documents";
 
 /** Every SQL function that the service role calls, typed, with parsed results. */
@@ -197,6 +218,15 @@ export function createRpc(client: SupabaseClient) {
       call("report_provider", args, z.unknown(), options),
     agentAccess: (args: { agentId: string }, options?: CallOptions) =>
       call("agent_access", args, results.AgentAccess, options),
+
+    storeProviderKey: (args: StoreProviderKey, options?: CallOptions) =>
+      call("store_provider_key", args, results.ProviderKey, options),
+    staleProviderKeys: (
+      args: { secretId: string; after?: string | null; maxItems?: number },
+      options?: CallOptions,
+    ) => call("stale_provider_keys", args, z.array(results.StaleProviderKey), options),
+    resealProviderKeys: (args: { items: ResealedKey[] }, options?: CallOptions) =>
+      call("reseal_provider_keys", args, z.number(), options),
 
     storageMode: (options?: CallOptions) => call("storage_mode", {}, z.enum(["bucket", "table"]), options),
     beginDocument: (args: BeginDocument, options?: CallOptions) =>
@@ -286,6 +316,25 @@ export function createUserRpc(client: SupabaseClient, token: string) {
     documentAgent: agentReader(client, headers, "documents"),
     /** The agent of a turn that the user may see, or null. */
     turnAgent: agentReader(client, headers, "turns"),
+    /** The user's own provider keys, oldest first. */
+    providerKeys: (options?: CallOptions) =>
+      run(
+        "provider_keys",
+        client.from("provider_keys").select("id, provider, masked_key, metadata, created_at")
+          .order("created_at").order("id"),
+        headers,
+        z.array(results.ProviderKey),
+        options,
+      ),
+    /** Deletes a provider key of the user; false when they have no such key. */
+    deleteProviderKey: ({ id }: { id: string }, options?: CallOptions) =>
+      run(
+        "provider_keys",
+        client.from("provider_keys").delete().eq("id", id).select("id"),
+        headers,
+        z.array(z.object({ id: z.string() })),
+        options,
+      ).then((deleted) => deleted.length > 0),
   };
 }
 

@@ -27,9 +27,92 @@ create table public.provider_keys (
 comment on table public.provider_keys is
   'Model keys that users bring, encrypted by the function provider-keys. A user reads the masked form of their own and may delete it; no client role reads ciphertext or hash.';
 comment on column public.provider_keys.secret_id is 'Which of PROVIDER_KEY_SECRETS encrypted it.';
-comment on column public.provider_keys.key_hash is 'A keyed hash: it finds the same key again and cannot be guessed.';
+comment on column public.provider_keys.key_hash is 'A keyed hash under the master key that encrypted it: it finds the same key again and cannot be guessed.';
 create trigger provider_keys_updated_at before update on public.provider_keys
   for each row execute function public.update_updated_at_column();
+
+-- The user's row is locked, so that of two requests with the same key the second finds what the first stored, also when
+-- the two hash it under different master keys.
+create function public.store_provider_key(id uuid, user_id uuid, provider text, ciphertext text, secret_id text,
+  key_hashes text[], masked_key text, metadata jsonb default '{}') returns jsonb
+language plpgsql volatile security invoker set search_path = ''
+as $$
+declare
+  stored public.provider_keys;
+begin
+  perform from public.users u where u.id = store_provider_key.user_id and u.deleted_at is null for no key update;
+  if not found then
+    raise sqlstate 'PT403' using message = 'forbidden', detail = 'The user is deleted';
+  end if;
+  update public.provider_keys k set metadata = store_provider_key.metadata
+  where k.id = (select same.id from public.provider_keys same
+    where same.user_id = store_provider_key.user_id and same.provider = store_provider_key.provider
+      and same.key_hash = any (key_hashes) order by same.created_at, same.id limit 1)
+  returning k.* into stored;
+  if stored.id is null then
+    if (select count(*) from public.provider_keys k where k.user_id = store_provider_key.user_id) >= 100 then
+      raise sqlstate 'PT429' using message = 'quota_exceeded', detail = 'Cannot keep more than 100 provider keys';
+    end if;
+    insert into public.provider_keys (id, user_id, provider, ciphertext, secret_id, key_hash, masked_key, metadata)
+    values (store_provider_key.id, store_provider_key.user_id, store_provider_key.provider, store_provider_key.ciphertext,
+      store_provider_key.secret_id, key_hashes[1], store_provider_key.masked_key, store_provider_key.metadata)
+    returning * into stored;
+  end if;
+  return jsonb_build_object('id', stored.id, 'provider', stored.provider, 'masked_key', stored.masked_key,
+    'metadata', stored.metadata, 'created_at', stored.created_at);
+exception when check_violation or not_null_violation then
+  raise sqlstate 'PT422' using message = 'validation_failed', detail = sqlerrm;
+end $$;
+comment on function public.store_provider_key is
+  'Keeps a key that the function provider-keys encrypted for this id; key_hashes are its hashes under every master key, that of ciphertext first. The same key again keeps its row and takes the new metadata.';
+revoke execute on function public.store_provider_key from public, anon, authenticated;
+grant execute on function public.store_provider_key to service_role;
+
+create function public.stale_provider_keys(secret_id text, after uuid default null, max_items integer default 100) returns jsonb
+language plpgsql stable security invoker set search_path = ''
+as $$
+begin
+  if secret_id is null or max_items is null or max_items not between 1 and 1000 then
+    raise sqlstate 'PT422' using message = 'validation_failed', detail = 'secret_id is needed, max_items is 1 to 1000';
+  end if;
+  return (select coalesce(jsonb_agg(to_jsonb(stale) order by stale.id), '[]') from (
+    select k.id, k.user_id, k.provider, k.ciphertext from public.provider_keys k
+    where k.secret_id <> stale_provider_keys.secret_id and (after is null or k.id > after)
+    order by k.id limit max_items) as stale);
+end $$;
+comment on function public.stale_provider_keys(text, uuid, integer) is
+  'The provider keys behind `after` that another master key than this one encrypted, to be encrypted anew.';
+revoke execute on function public.stale_provider_keys(text, uuid, integer) from public, anon, authenticated;
+grant execute on function public.stale_provider_keys(text, uuid, integer) to service_role;
+
+-- The users' rows are locked like a new key's, so that no row of this hash comes in between.
+create function public.reseal_provider_keys(items jsonb) returns integer
+language plpgsql volatile security invoker set search_path = ''
+as $$
+declare
+  item record;
+  resealed integer := 0;
+begin
+  perform from public.users u where u.id in (
+    select k.user_id from public.provider_keys k, jsonb_to_recordset(items) as i (id uuid) where k.id = i.id)
+  order by u.id for no key update;
+  for item in select * from jsonb_to_recordset(items)
+    as i (id uuid, old_ciphertext text, ciphertext text, secret_id text, key_hash text) order by i.id
+  loop
+    update public.provider_keys k
+    set ciphertext = item.ciphertext, secret_id = item.secret_id,
+      key_hash = case when exists (select from public.provider_keys twin where twin.user_id = k.user_id
+        and twin.provider = k.provider and twin.key_hash = item.key_hash and twin.id <> k.id)
+        then k.key_hash else item.key_hash end
+    where k.id = item.id and k.ciphertext = item.old_ciphertext;
+    resealed := resealed + case when found then 1 else 0 end;
+  end loop;
+  return resealed;
+end $$;
+comment on function public.reseal_provider_keys(jsonb) is
+  'Puts new ciphertexts in place of those that were read: items of id, old_ciphertext, ciphertext, secret_id, key_hash; returns how many. What was deleted or changed since is left alone, and of twins the second keeps its hash.';
+revoke execute on function public.reseal_provider_keys(jsonb) from public, anon, authenticated;
+grant execute on function public.reseal_provider_keys(jsonb) to service_role;
 
 -- ------------------------------------------------------------------------------------------------ agents
 create table public.agents (
@@ -226,9 +309,10 @@ create function private.keep_money_with_owners() returns trigger
 language plpgsql stable security definer set search_path = ''
 as $$
 begin
+  -- A hidden agent loses the key that its owner deletes, but nobody owns it any more.
   if (new.monthly_messages, new.monthly_tokens, new.monthly_cost, new.provider_key_id)
      is distinct from (old.monthly_messages, old.monthly_tokens, old.monthly_cost, old.provider_key_id)
-     and auth.uid() is not null then
+     and auth.uid() is not null and old.deleted_at is null then
     perform private.require_agent(new.id, 'owner');
   end if;
   return new;
@@ -1058,9 +1142,9 @@ alter table public.agent_tools enable row level security;
 create policy nobody on private.agent_secrets as restrictive for all to anon, authenticated using (false);
 
 create policy "a user reads their own keys" on public.provider_keys for select to authenticated
-  using (user_id = (select auth.uid()));
+  using (user_id = (select u.id from public.users u where u.id = (select auth.uid()) and u.deleted_at is null));
 create policy "a user deletes their own keys" on public.provider_keys for delete to authenticated
-  using (user_id = (select auth.uid()));
+  using (user_id = (select u.id from public.users u where u.id = (select auth.uid()) and u.deleted_at is null));
 
 -- The owner's own rows are named directly: the set is taken before the statement, so a row just made is not in it.
 create policy "members read their agents" on public.agents for select to authenticated

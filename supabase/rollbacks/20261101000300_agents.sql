@@ -15,6 +15,9 @@ drop policy "inviters withdraw their invitations" on public.invitations;
 drop trigger users_hide_their_agents on public.users;
 
 drop function
+  public.reseal_provider_keys,
+  public.stale_provider_keys,
+  public.store_provider_key,
   public.set_company_fact,
   public.activate_prompt,
   public.publish_prompt,

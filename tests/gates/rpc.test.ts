@@ -22,17 +22,17 @@ type Missing<Needed extends string, Sent> = Needed extends
   Snake<NeededNames<Sent>> | `p_${Snake<NeededNames<Sent>>}` ? never
   : Needed;
 
-// Methods that read a table under its policies, where a SQL function would only repeat the query.
-const tableReads = ["documentAgent", "turnAgent"] as const;
+// Methods that query a table under its policies, where a SQL function would only repeat the query.
+const tableQueries = ["documentAgent", "turnAgent", "providerKeys", "deleteProviderKey"] as const;
 
 type Faults<Methods> = {
-  [M in Exclude<NamesOf<Methods>, typeof tableReads[number]>]: Snake<M> extends keyof Functions
+  [M in Exclude<NamesOf<Methods>, typeof tableQueries[number]>]: Snake<M> extends keyof Functions
     ? Methods[M] extends (sent: infer Sent, ...rest: never[]) => unknown
       ? [Unmatched<Functions[Snake<M>]["Args"], Sent>] extends [never] ? never
       : { [Name in M]: Unmatched<Functions[Snake<M>]["Args"], Sent> }
     : never
     : `${M} has no SQL function`;
-}[Exclude<NamesOf<Methods>, typeof tableReads[number]>];
+}[Exclude<NamesOf<Methods>, typeof tableQueries[number]>];
 
 // Checked when this file is compiled; the error message names the method and its arguments.
 type Proof<Fault> = [Fault] extends [never] ? true : Fault;
@@ -59,7 +59,7 @@ Deno.test("each method of shared/rpc.ts calls the SQL function of its name, whic
     })
   ) {
     called.length = 0;
-    const calls = Object.entries(methods).filter(([name]) => !tableReads.some((read) => read === name));
+    const calls = Object.entries(methods).filter(([name]) => !tableQueries.some((query) => query === name));
     // The empty answer is refused by most, after the call that counts here.
     await Promise.allSettled(calls.map(([, method]) => (method as (args: object) => Promise<unknown>)({})));
     assertEquals(

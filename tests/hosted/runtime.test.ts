@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { functionNames } from "../gates/files.ts";
+import { masterKeys, masterKeysText } from "../support/master-keys.ts";
 import { startStack } from "../support/stack.ts";
 import { run } from "./project.ts";
 
@@ -7,6 +8,9 @@ import { run } from "./project.ts";
 const version = "2.1.4";
 
 interface Expected {
+  method?: string;
+  /** Whose credential it takes; an agent's key when not given. */
+  as?: "user";
   body: unknown;
   status: number;
   text: RegExp;
@@ -15,6 +19,13 @@ interface Expected {
 /** One call that each function must answer well. In order: what is stored is asked about. */
 const calls: Record<string, Expected> = {
   "validate-key": { body: {}, status: 200, text: /"valid":true/ },
+  "provider-keys": {
+    method: "PUT",
+    as: "user",
+    body: { provider: "mistral", api_key: "a-key-of-mistral-0123" },
+    status: 200,
+    text: /"masked_key":"a-ke...123"/,
+  },
   "rate-check": {
     body: { key: "hosted", max_requests: 2, window_seconds: 60 },
     status: 200,
@@ -39,12 +50,14 @@ Deno.test(`every function is imported and answers on Deno ${version}`, async () 
   const { token } = await stack.signUp();
   const agent = await stack.createAgent(token, { language: "en" });
   const { key } = await stack.createKey(token, agent.id, { scopes: ["chat", "ingest", "read"] });
-  const credential = { "x-api-key": key, "content-type": "application/json" };
-  const made = Object.entries(calls).flatMap(([name, { body }]) => {
+  const bearer = `Bearer ${await stack.tokens.withKeyId(token)}`;
+  const made = Object.entries(calls).flatMap(([name, { method = "POST", as, body }]) => {
     const url = `http://localhost/${name}`;
+    const credential = as === "user" ? { authorization: bearer } : { "x-api-key": key };
+    const headers = { ...credential, "content-type": "application/json" };
     return [
-      { name, url, headers: { authorization: "Basic bm9ib2R5" } },
-      { name, url, headers: credential, body: JSON.stringify(body) },
+      { name, method, url, headers: { authorization: "Basic bm9ib2R5" } },
+      { name, method, url, headers, body: JSON.stringify(body) },
     ];
   });
   const { code, stdout, stderr } = await run(
@@ -54,6 +67,8 @@ Deno.test(`every function is imported and answers on Deno ${version}`, async () 
       SUPABASE_URL: stack.url,
       SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: stack.publishableKey }),
       SUPABASE_SECRET_KEYS: JSON.stringify({ default: stack.secretKey }),
+      SUPABASE_JWKS: JSON.stringify(stack.tokens.jwks),
+      PROVIDER_KEY_SECRETS: masterKeysText(masterKeys("1")),
       // This version does not read the system's certificates by itself.
       DENO_TLS_CA_STORE: "mozilla,system",
     },

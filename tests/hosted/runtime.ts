@@ -4,6 +4,7 @@
 interface Call {
   name: string;
   url: string;
+  method?: string;
   headers: Record<string, string>;
   body?: string;
 }
@@ -14,9 +15,9 @@ Object.assign(globalThis, {
   EdgeRuntime: { waitUntil: (work: Promise<unknown>) => void background.push(work) },
 });
 
-for (const { name, url, headers, body } of JSON.parse(Deno.args[0] ?? "[]") as Call[]) {
+for (const { name, url, method = "POST", headers, body } of JSON.parse(Deno.args[0] ?? "[]") as Call[]) {
   const { default: { fetch } } = await import(`../../functions/${name}/index.ts`);
-  const response: Response = await fetch(new Request(url, { method: "POST", headers, body: body ?? null }));
+  const response: Response = await fetch(new Request(url, { method, headers, body: body ?? null }));
   console.log(
     JSON.stringify({ name, deno: Deno.version.deno, status: response.status, text: await response.text() }),
   );

@@ -17,6 +17,8 @@ export interface Endpoint {
   takes: ("key" | "user" | "secret")[];
   /** The scope a key needs. */
   scope?: "chat" | "ingest" | "read";
+  /** Further methods that the path takes. */
+  also?: string[];
   /** The size above which a body is refused. */
   maxBytes?: number;
   /** Whether a request without a body is a good one. */
@@ -111,6 +113,12 @@ export function securitySuite(stack: TestStack, endpoint: Endpoint): void {
     });
   }
 
+  if (!takes.includes("secret") && endpoint.badKey !== "result") {
+    test("refuses the project's secret key", async () => {
+      await assertProblem(await send({ apikey: stack.secretKey }), 403, "forbidden");
+    });
+  }
+
   if (takes.includes("user") && endpoint.agentIn) {
     test("answers 404 for an agent of somebody else", async () => {
       const { agentId } = await prepared();
@@ -128,7 +136,9 @@ export function securitySuite(stack: TestStack, endpoint: Endpoint): void {
   }
 
   test("answers a method it does not have with 405 and Allow", async () => {
-    for (const other of ["PATCH", "PUT"].filter((each) => each !== method)) {
+    for (
+      const other of ["PATCH", "PUT"].filter((each) => each !== method && !endpoint.also?.includes(each))
+    ) {
       const response = await send({}, { method: other });
       assertMatch(response.headers.get("allow") ?? "", new RegExp(`\\b${method}\\b`));
       await assertError(response, 405, "method_not_allowed");
@@ -197,7 +207,9 @@ export function securitySuite(stack: TestStack, endpoint: Endpoint): void {
   }
 
   async function good(): Promise<Record<string, string>> {
-    return takes.includes("key") ? { "x-api-key": (await prepared()).key } : { apikey: stack.secretKey };
+    if (takes.includes("key")) return { "x-api-key": (await prepared()).key };
+    if (takes.includes("secret")) return { apikey: stack.secretKey };
+    return { authorization: `Bearer ${(await prepared()).token}` };
   }
 }
 
@@ -251,6 +263,7 @@ export async function contents(stack: TestStack): Promise<Record<string, number>
     "turn_deltas",
     "feedback",
     "usage_logs",
+    "provider_keys",
   ];
   const sql = tables.map((table) => `(select count(*) from public.${table})::int as ${table}`).join(", ");
   const [row] = await stack.database.query<Record<string, number>>(`select ${sql}`);
@@ -283,6 +296,7 @@ async function prepare(stack: TestStack, scope: Endpoint["scope"]) {
   const scopeless = await make(agent.id, { scopes: all.filter((each) => each !== scope) });
   return {
     agentId: agent.id,
+    token,
     key,
     revoked: revoked.key,
     expired: expired.key,

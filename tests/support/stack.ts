@@ -1,6 +1,7 @@
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import { generateKeys } from "../../local/keys.ts";
 import { startStack as serveStack } from "../../local/stack.ts";
+import type { Tokens } from "../../local/tokens.ts";
 import { createLog } from "../../shared/log.ts";
 import { openDatabase, type TestDatabase } from "./database.ts";
 
@@ -17,6 +18,8 @@ export interface TestStack {
   readonly publishableKey: string;
   readonly secretKey: string;
   readonly database: TestDatabase;
+  /** What the gateway does to users' tokens, for tests that call a function without it. */
+  readonly tokens: Tokens;
   /** Where a function answers, such as `functionUrl("chat/feedback")`. */
   functionUrl(path: string): string;
   /** supabase-js as the browser uses it: with a user's token, else anonymous. */
@@ -62,6 +65,7 @@ export async function startStack({ env = {} }: { env?: Record<string, string> } 
     publishableKey: keys.publishableKey,
     secretKey: keys.secretKey,
     database,
+    tokens: stack.tokens,
     functionUrl: (path) => `${stack.url}/functions/v1/${path}`,
     client,
     async signUp(email = `${crypto.randomUUID()}@example.com`) {
