@@ -390,3 +390,6 @@ export const StaleProviderKey = z.object({
   provider: z.string(),
   ciphertext: z.string(),
 });
+
+/** A provider key that another master key than the first encrypted. */
+export type StaleProviderKey = z.infer<typeof StaleProviderKey>;

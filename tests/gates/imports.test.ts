@@ -26,7 +26,7 @@ Deno.test("shared imports no function, and a function imports no other function"
 });
 
 Deno.test("relative imports are literal and name an existing file with its ending", async () => {
-  const files = await sourceFiles("", /^(functions|shared|local|tests|bench)\/.*\.ts$/);
+  const files = await sourceFiles("", /^(functions|shared|local|tasks|tests|bench)\/.*\.ts$/);
   const wrong: string[] = [];
   for (const { from, target, specifier } of relativeImports(files)) {
     if (!/\.(ts|js|json)$/.test(specifier)) wrong.push(`${from}: ${specifier}`);
@@ -62,7 +62,7 @@ Deno.test("what is imported from packages stands in import_map.json", async () =
   const { imports } = JSON.parse(await Deno.readTextFile(projectUrl("import_map.json"))) as {
     imports: Record<string, string>;
   };
-  const files = await sourceFiles("", /^(functions|shared|local|tests)\/.*\.ts$/);
+  const files = await sourceFiles("", /^(functions|shared|local|tasks|tests)\/.*\.ts$/);
   const missing = files.flatMap(({ path, text }) =>
     importsOf(text)
       .filter((specifier) =>
