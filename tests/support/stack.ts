@@ -46,11 +46,16 @@ function keepFaults(line: string): void {
   if (JSON.parse(line).level !== "info") console.error(line);
 }
 
-/** Starts a stack; `env` is all that the functions find besides the project's own variables: no provider has a key. */
-export async function startStack({ env = {} }: { env?: Record<string, string> } = {}): Promise<TestStack> {
+/**
+ * Starts a stack; `env` is all that the functions find besides the project's own variables: no provider has a key. `write`
+ * takes the lines of their log, of which stderr shows only the faults.
+ */
+export async function startStack(
+  { env = {}, write = keepFaults }: { env?: Record<string, string>; write?: (line: string) => void } = {},
+): Promise<TestStack> {
   const keys = generateKeys();
   const database = await openDatabase();
-  const stack = await serveStack({ database, keys, port: 0, env, log: createLog(keepFaults) });
+  const stack = await serveStack({ database, keys, port: 0, env, log: createLog(write) });
   const client = (token?: string) =>
     createClient(stack.url, keys.publishableKey, {
       auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
