@@ -115,7 +115,7 @@ export function securitySuite(stack: TestStack, endpoint: Endpoint): void {
 
   if (!takes.includes("secret") && endpoint.badKey !== "result") {
     test("refuses the project's secret key", async () => {
-      await assertProblem(await send({ apikey: stack.secretKey }), 403, "forbidden");
+      await assertError(await send({ apikey: stack.secretKey }), 403, "forbidden");
     });
   }
 
