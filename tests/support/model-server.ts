@@ -16,6 +16,8 @@ export interface Script {
   finish?: string | null;
   /** What it says it has used; `null` says nothing, and without it 11 and one token for each text of the steps. */
   usage?: { prompt_tokens: number; completion_tokens: number } | null;
+  /** What it bills for a prompt, from the messages; 11 without. */
+  promptTokens?: (messages: { content: string }[]) => number;
   /** Refuses with this status instead of answering; `times` limits it to the first calls. */
   status?: number;
   times?: number;
@@ -83,7 +85,8 @@ export function startModelServer(): ModelServer {
     }
     if (pathname === "/v1/embeddings") return embeddings(call, script);
     if (pathname !== "/v1/chat/completions") return new Response("Not found", { status: 404 });
-    call.bill.prompt_tokens = script.usage?.prompt_tokens ?? PROMPT_TOKENS;
+    call.bill.prompt_tokens = script.usage?.prompt_tokens ?? script.promptTokens?.(body.messages) ??
+      PROMPT_TOKENS;
     return body.stream ? streamed(call, script, ending.signal) : await whole(call, script);
   });
   return {
