@@ -772,7 +772,7 @@ isOneToOne: false
 { Args: { "agent_id"?: string,"language"?: string,"name": string,"version": number }; Returns: Json
                            },
 "admit_turn":
-{ Args: { "address_hash"?: string,"agent_id"?: string,"channel"?: string,"earlier"?: Json,"idempotency_key"?: string,"is_admin"?: boolean,"key_hash"?: string,"language"?: string,"message": string,"message_metadata"?: Json,"message_tokens": number,"metadata"?: Json,"min_session_length"?: number,"origin"?: string,"regenerate"?: boolean,"request_hash"?: string,"resumable"?: boolean,"route"?: string,"session_id"?: string,"user_id"?: string,"visitor_id"?: string,"visitor_token"?: string }; Returns: Json
+{ Args: { "address_hash"?: string,"agent_id"?: string,"channel"?: string,"earlier"?: Json,"extra_tokens"?: number,"idempotency_key"?: string,"is_admin"?: boolean,"key_hash"?: string,"language"?: string,"message": string,"message_metadata"?: Json,"message_tokens": number,"metadata"?: Json,"min_session_length"?: number,"origin"?: string,"regenerate"?: boolean,"request_hash"?: string,"resumable"?: boolean,"route"?: string,"session_id"?: string,"user_id"?: string,"visitor_id"?: string,"visitor_token"?: string }; Returns: Json
                            },
 "agent_access":
 { Args: { "agent_id": string }; Returns: Json
@@ -864,7 +864,7 @@ isOneToOne: false
 { Args: { "agent_id": string,"category"?: string,"comment"?: string,"message_id": string,"rating": number }; Returns: Json
                            },
 "session_messages":
-{ Args: { "agent_id": string,"before"?: string,"max_items"?: number,"session_id": string }; Returns: Json
+{ Args: { "agent_id": string,"before"?: string,"max_items"?: number,"reader"?: string,"session_id": string }; Returns: Json
                            },
 "set_company_fact":
 { Args: { "agent_id": string,"category"?: string,"key": string,"value": string }; Returns: Json

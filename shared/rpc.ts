@@ -80,6 +80,8 @@ interface AdmitTurn {
   regenerate?: boolean;
   resumable?: boolean;
   messageMetadata?: Json;
+  /** Tokens that the prompt will have besides, and that are not stored. */
+  extraTokens?: number;
 }
 
 interface AppendDeltas {
@@ -287,7 +289,13 @@ export function createRpc(client: SupabaseClient) {
     stopTurn: (args: { agentId: string; turnId: string }, options?: CallOptions) =>
       call("stop_turn", args, results.StoppedTurn, options),
     sessionMessages: (
-      args: { agentId: string; sessionId: string; maxItems?: number; before?: string | null },
+      args: {
+        agentId: string;
+        sessionId: string;
+        maxItems?: number;
+        before?: string | null;
+        reader?: string;
+      },
       options?: CallOptions,
     ) => call("session_messages", args, results.SessionMessages, options),
     resetChatSession: (p: { sessionId: string; agentId?: string | null }, options?: CallOptions) =>
@@ -310,6 +318,8 @@ export function createUserRpc(client: SupabaseClient, token: string) {
   const headers = { authorization: `Bearer ${token}` };
   const call = caller(client, headers);
   return {
+    resetChatSession: (p: { sessionId: string; agentId?: string | null }, options?: CallOptions) =>
+      call("reset_chat_session", prefixed(p), z.object({ conversations: z.number() }), options),
     agentAccess: (args: { agentId: string }, options?: CallOptions) =>
       call("agent_access", args, results.AgentAccess, options),
     /** The agent of a document that the user may see, or null. */

@@ -1,13 +1,11 @@
 import { addressHash } from "../../shared/address.ts";
-import { type Credential, missing, readCredential } from "../../shared/auth.ts";
 import type { Deps } from "../../shared/deps.ts";
-import { problem } from "../../shared/errors.ts";
 import { detectLanguage } from "../../shared/language.ts";
 import type { Admission, Replay } from "../../shared/results.ts";
-import type { EarlierMessage } from "../../shared/rpc.ts";
 import { countTokens } from "../../shared/tokens.ts";
 import { continueTrace, type TraceContext } from "../../shared/trace-context.ts";
-import { type Ask, questionOf } from "./ask.ts";
+import { type Ask, newMessages, questionOf } from "./ask.ts";
+import { type ChatCaller, identityOf } from "./caller.ts";
 import { type ConversationMessage, storedConversation, toolMetadata, wordsOf } from "./conversation.ts";
 import { denial, reportDenial } from "./denial.ts";
 import type { Idempotency } from "./idempotency.ts";
@@ -42,9 +40,6 @@ export interface Turn {
   timings: Timings;
 }
 
-/** Who asks; a key's hash is looked up when the turn is admitted. */
-export type ChatCaller = Extract<Credential, { kind: "key" }>;
-
 /** Where a question came from. */
 export interface Origin {
   request: Request;
@@ -62,18 +57,16 @@ export async function admit(
   deps: Pick<Deps, "env" | "rpc" | "now" | "background">,
   { request, caller, protocol, idempotency, requestId, startedAt }: Origin,
 ): Promise<Turn | { replay: Replay }> {
-  const { sessionId, visitorId, metadata, notes = null, wishes = {} } = asked;
-  const question = questionOf(asked.conversation);
-  const language = detectLanguage(question);
+  const { sessionId, metadata, notes = null, wishes = {} } = asked;
   const address = await addressHash(request, deps.env);
+  const language = detectLanguage(questionOf(asked.conversation));
   // Not bound to the request's signal: a turn admitted for a client that has left must still be settled.
   const asking = {
-    keyHash: caller.hash,
+    ...identityOf(caller, asked.agentId),
+    ...whatIsNew(asked),
     channel: protocol.channel,
-    message: question,
-    messageTokens: countTokens(question),
     sessionId,
-    visitorId,
+    visitorId: asked.visitorId,
     visitorToken: asked.visitorToken,
     origin: request.headers.get("origin"),
     addressHash: address,
@@ -83,7 +76,6 @@ export async function admit(
     idempotencyKey: idempotency?.key,
     requestHash: idempotency?.requestHash,
     route: idempotency ? protocol.name : undefined,
-    earlier: earlierMessages(asked),
     regenerate: asked.regenerate,
     resumable: metadata?.resumable === true,
   };
@@ -91,17 +83,19 @@ export async function admit(
   const admission = await timings.measure("admit", () => deps.rpc.admitTurn(asking));
   if (!admission.admitted) {
     if (admission.replay) return { replay: admission.replay };
-    deps.background(reportDenial(admission, deps, { request, address, sessionId }));
+    const userId = caller.kind === "user" ? caller.userId : undefined;
+    deps.background(reportDenial(admission, deps, { request, address, sessionId, userId }));
     throw denial(admission, deps.now());
   }
   const conversation = known(asked, admission);
+  const question = questionOf(conversation);
   const traceContext = continueTrace(request.headers);
   return {
     admission,
     question,
     conversation,
     understood: understand(admission, question, conversation),
-    visitorId: visitorId ?? null,
+    visitorId: asked.visitorId ?? null,
     notes,
     language,
     wishes,
@@ -112,33 +106,38 @@ export async function admit(
   };
 }
 
-/** What the session does not have yet, besides the question. */
-function earlierMessages({ conversation, sessionId, unsaid = 1 }: Ask): EarlierMessage[] | undefined {
-  if (sessionId === undefined || unsaid === 1) return undefined;
-  const place = conversation.findLastIndex(({ role }) => role === "user");
-  return conversation.slice(-unsaid).filter((message) => message !== conversation[place]).map((message) => ({
-    role: message.role,
-    content: message.content,
-    tokens: countTokens(wordsOf(message)),
-    metadata: toolMetadata(message),
-  }));
+/** What is to be stored: what is asked now, and what the session does not have of what came before. */
+function whatIsNew(asked: Ask) {
+  const fresh = newMessages(asked);
+  const said = fresh.at(-1)!;
+  const { conversation, sessionId, notes = "", wishes } = asked;
+  const unstored = [
+    ...(sessionId === undefined ? conversation : fresh).filter((message) => message !== said).map(wordsOf),
+    notes,
+    wishes?.tools ? JSON.stringify(wishes.tools) : "",
+  ];
+  return {
+    message: said.content,
+    messageTokens: countTokens(said.content),
+    messageMetadata: toolMetadata(said),
+    // Of what no tokenizer has seen four characters make a token, here as in the database.
+    extraTokens: Math.ceil(unstored.join("").length / 4),
+    earlier: fresh.slice(0, -1).map((message) => ({
+      role: message.role,
+      content: message.content,
+      tokens: countTokens(wordsOf(message)),
+      metadata: toolMetadata(message),
+    })),
+  };
 }
 
-/** With a session what is stored of it counts, and of what the client sent only the end; else all of that. */
-function known({ conversation, sessionId, unsaid = 1 }: Ask, { history }: Admitted): ConversationMessage[] {
+/**
+ * The conversation that the model gets. With a session what is stored of it counts, and of what the client sent only the
+ * end; unless that has no question, since a long one did not fit: then the client's own words serve.
+ */
+function known(asked: Ask, { history }: Admitted): ConversationMessage[] {
+  const { conversation, sessionId } = asked;
   if (sessionId === undefined) return conversation;
-  return [...storedConversation(history), ...conversation.slice(-unsaid)];
-}
-
-/** Who asks, without a look into the database. */
-export async function callerOf(request: Request, deps: Pick<Deps, "env">): Promise<ChatCaller> {
-  const credential = await readCredential(request, deps);
-  if (credential === null) throw missing(["key"]);
-  if (credential.kind !== "key") {
-    throw problem(
-      "forbidden",
-      "Cannot chat with this credential: send an agent API key as Bearer or x-api-key",
-    );
-  }
-  return credential;
+  const whole = [...storedConversation(history), ...newMessages(asked)];
+  return whole.some(({ role }) => role === "user") ? whole : conversation;
 }

@@ -9,6 +9,8 @@ export interface Ask {
   sessionId?: string;
   /** How many messages at the end of `conversation` the session does not have yet; the question alone without. */
   unsaid?: number;
+  /** The agent, where the credential does not name it. */
+  agentId?: string;
   visitorId?: string;
   /** Proves the visitor where a browser says who it is. */
   visitorToken?: string;
@@ -26,5 +28,14 @@ export interface Ask {
 
 /** The question of a conversation: its last user's message. */
 export function questionOf(conversation: ConversationMessage[]): string {
-  return conversation.findLast(({ role }) => role === "user")?.content ?? "";
+  return conversation.findLast(isOfUser)?.content ?? "";
+}
+
+/** What is to be stored of what the client sent; the last of it is what the turn answers: a question, or a tool's result. */
+export function newMessages({ conversation, sessionId, unsaid = 1 }: Ask): ConversationMessage[] {
+  return sessionId === undefined ? [conversation.findLast(isOfUser)!] : conversation.slice(-unsaid);
+}
+
+function isOfUser({ role }: ConversationMessage): boolean {
+  return role === "user";
 }

@@ -27,19 +27,22 @@ export interface Origin {
   request: Request;
   address: string | null;
   sessionId: string | undefined;
+  /** The user, when it was one. */
+  userId: string | undefined;
 }
 
 /** Reports a denial that may be an attack: a key that was made up, or a limit that was run into. */
 export async function reportDenial(
   { code, rule, key_id, agent_id }: Denied,
   deps: Pick<Deps, "env" | "rpc" | "now">,
-  { request, address, sessionId }: Origin,
+  { request, address, sessionId, userId }: Origin,
 ): Promise<void> {
   // The leftover key of a deleted agent has an id: nobody made it up.
   if (code === "key_unknown" && !key_id) return await reportGuess(request, deps);
   if (code !== "rate_limited") return;
   const subjects: Record<string, string> = {
     key: `key:${key_id}`,
+    user: `user:${userId}`,
     session: `session:${agent_id}:${sessionId}`,
     address: `address:${agent_id}:${address}`,
   };

@@ -4,8 +4,9 @@ import { type Handler, json } from "../../shared/http.ts";
 import { limitHeaders } from "../../shared/limits.ts";
 import type { ResolvedModel } from "../../shared/models.ts";
 import type { Replay } from "../../shared/results.ts";
-import { admit, callerOf, type Turn } from "./admission.ts";
+import { admit, type Turn } from "./admission.ts";
 import type { Ask } from "./ask.ts";
+import { callerOf } from "./caller.ts";
 import { type Candidate, candidatesOf, firstReady } from "./candidates.ts";
 import { EVENT_STREAM_HEADERS, EventStream } from "./events.ts";
 import type { Exchange, Protocol } from "./protocol.ts";
@@ -25,7 +26,7 @@ export function exchange<A extends Ask>(
 ): Handler {
   return async (received, { requestId }) => {
     const startedAt = performance.now();
-    const caller = await callerOf(received, deps);
+    const caller = await callerOf(received, deps, protocol.callers);
     const { request, idempotency } = await readIdempotency(received);
     const asked = await protocol.read(request);
     const turn = await admit(asked, deps, { request, caller, protocol, idempotency, requestId, startedAt });

@@ -6,12 +6,20 @@ import { CHAT_BYTES, ChatRequest } from "./schema.ts";
 import type { TurnEnd } from "./turn.ts";
 
 /** The protocol of `POST /chat`: one message in; JSON or numbered, named events out. */
-export const native = { name: "chat", channel: "api", read, whole, write } satisfies Protocol;
+export const native = {
+  name: "chat",
+  callers: ["key", "user"],
+  channel: "api",
+  read,
+  whole,
+  write,
+} satisfies Protocol;
 
 async function read(request: Request): Promise<Ask> {
   const body = await readJson(request, ChatRequest, { maxBytes: CHAT_BYTES });
   return {
     conversation: [{ role: "user", content: body.message }],
+    agentId: body.agent_id,
     sessionId: body.session_id,
     visitorId: body.visitor_id,
     visitorToken: body.visitor_token,
@@ -35,6 +43,20 @@ function whole({ turn }: Exchange, end: TurnEnd): unknown {
     finish_reason: end.finishReason,
     response_time_ms: end.responseTimeMs,
     created_at: end.createdAt,
+    ...retrievedFor(turn, end),
+  };
+}
+
+/** For the owner and members, who want to see what an answer had to go by. */
+function retrievedFor({ admission }: Exchange["turn"], { retrieved }: Pick<TurnEnd, "retrieved">) {
+  if (admission.channel !== "dashboard") return {};
+  return {
+    retrieved: retrieved.map(({ id, title, content, similarity }) => ({
+      chunk_id: id,
+      title,
+      content,
+      similarity,
+    })),
   };
 }
 
@@ -48,10 +70,14 @@ function write({ turn, model, requestId }: Omit<Exchange, "asked">, events: Even
     citation: (citation) => events.send("citation", citation),
     // No client of this protocol brings tools.
     toolCall: () => {},
-    end({ problem, usage, finishReason, responseTimeMs, messageId }) {
+    end({ problem, usage, finishReason, responseTimeMs, messageId, retrieved }) {
       events.send("usage", usage);
       if (problem) return events.send("error", { ...problem.body(requestId), message_id: messageId });
-      events.send("done", { finish_reason: finishReason, response_time_ms: responseTimeMs });
+      events.send("done", {
+        finish_reason: finishReason,
+        response_time_ms: responseTimeMs,
+        ...retrievedFor(turn, { retrieved }),
+      });
     },
   };
 }

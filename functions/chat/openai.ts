@@ -20,6 +20,7 @@ export interface OpenAIAsk extends Ask {
 /** The protocol of OpenAI's Chat Completions. */
 export const openai: Protocol<OpenAIAsk> = {
   name: "chat/completions",
+  callers: ["key"],
   channel: "openai",
   read,
   whole,

@@ -1,6 +1,7 @@
 import type { ResolvedModel } from "../../shared/models.ts";
 import type { Admitted } from "./admission.ts";
 import type { Ask } from "./ask.ts";
+import type { ChatCaller } from "./caller.ts";
 import type { EventStream } from "./events.ts";
 import type { TurnEnd, TurnListener } from "./turn.ts";
 
@@ -9,6 +10,7 @@ export interface Told {
   turn: {
     admission: Pick<Admitted, "turn_id" | "message_id" | "session_id" | "conversation_id"> & {
       agent: Pick<Admitted["agent"], "id">;
+      channel?: string;
     };
   };
   model: Pick<ResolvedModel, "provider" | "modelId">;
@@ -31,6 +33,8 @@ export interface TurnWriter extends TurnListener {
 export interface Protocol<A extends Ask = Ask> {
   /** Its name, under which an Idempotency-Key counts. */
   name: string;
+  /** Whom it is for. */
+  callers: readonly ChatCaller["kind"][];
   /** How its conversations are told apart in statistics. */
   channel: "api" | "openai" | "widget";
   /** What a request asks; throws the problem of one that asks nothing it could be answered. */

@@ -32,8 +32,7 @@ export const ChatRequest = z.object({
   visitor_token: optional(visitorToken),
   stream: optional(z.boolean()),
   metadata: optional(jsonObject()),
-  // A key already names its agent; one that named another would have to be ignored or believed.
-  agent_id: z.undefined({ error: "must not be sent with an agent key, which names its agent" }).optional(),
+  agent_id: optional(z.uuid()),
 });
 
 /** The body of `POST /chat`. */
@@ -45,15 +44,20 @@ export const FeedbackRequest = z.object({
   rating: z.union([z.literal(-1), z.literal(1)]),
   comment: optional(text({ max: 4000 })),
   category: optional(text({ min: 1, max: 100 })),
+  agent_id: optional(z.uuid()),
 });
 
 /** The session named by a path. */
 export const SessionPath = z.object({ session_id: sessionId });
 
+/** The query of routes that a user calls for an agent. */
+export const AgentQuery = z.object({ agent_id: z.uuid().optional() });
+
 /** The query of `GET /chat/sessions/{session_id}/messages`. */
 export const MessagesQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
   before: z.uuid().optional(),
+  agent_id: z.uuid().optional(),
 });
 
 /** The body that `useChat` sends, as far as it is read; `id` is the chat's. */

@@ -8,6 +8,7 @@ import { CHAT_BYTES, Message, SessionHeader, UIRequest, UserParts } from "./sche
 /** The AI SDK's UI message stream, version 1: what `useChat` sends and reads. */
 export const ui: Protocol = {
   name: "chat/ui",
+  callers: ["key"],
   channel: "widget",
   read,
   write,

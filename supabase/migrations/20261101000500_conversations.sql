@@ -290,8 +290,8 @@ create policy nobody on public.turn_deltas as restrictive for all to anon, authe
 
 -- Sessions ----------------------------------------------------------------------------------------------------------
 
-create function public.session_messages(agent_id uuid, session_id text, max_items integer default 50, before uuid default null)
-  returns jsonb
+create function public.session_messages(agent_id uuid, session_id text, max_items integer default 50, before uuid default null,
+  reader uuid default null) returns jsonb
 language plpgsql stable security invoker set search_path = ''
 as $$
 declare
@@ -303,7 +303,8 @@ begin
   end if;
   select c.id into conversation from public.conversations c join public.agents a on a.id = c.agent_id and a.deleted_at is null
     where c.agent_id = session_messages.agent_id and c.session_id = session_messages.session_id and c.status <> 'deleted'
-      and c.channel <> 'admin';
+      -- What an admin asked is for that admin alone.
+      and (c.channel <> 'admin' or c.user_id = reader);
   if not found then
     return null;
   end if;

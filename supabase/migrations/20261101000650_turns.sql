@@ -314,7 +314,7 @@ grant execute on function private.budget_refusal to service_role;
 
 -- Questions ---------------------------------------------------------------------------------------------------------
 
-create type private.question as (message text, tokens integer, session_id text, visitor_id text, visitor_verified boolean, address_hash text,
+create type private.question as (message text, tokens integer, extra_tokens integer, session_id text, visitor_id text, visitor_verified boolean, address_hash text,
   language text, metadata jsonb, message_metadata jsonb, earlier jsonb, regenerate boolean, resumable boolean, credential uuid, route text,
   idempotency_key text, request_hash text);
 
@@ -322,8 +322,11 @@ create function private.check_question(q private.question) returns void
 language plpgsql immutable security invoker set search_path = ''
 as $$
 begin
-  if num_nulls(q.message, q.tokens, q.metadata, q.message_metadata, q.earlier, q.regenerate, q.resumable) > 0
-    or char_length(q.message) not between 1 and 32000 or q.tokens < 0 or char_length(q.session_id) not between 1 and 200
+  if num_nulls(q.message, q.tokens, q.extra_tokens, q.metadata, q.message_metadata, q.earlier, q.regenerate, q.resumable) > 0
+    -- A tool's result may be empty, or as long as a request.
+    or (q.message_metadata ? 'tool_call_id' and char_length(q.message) > 262144)
+    or (not q.message_metadata ? 'tool_call_id' and char_length(q.message) not between 1 and 32000)
+    or q.tokens < 0 or q.extra_tokens < 0 or char_length(q.session_id) not between 1 and 200
     or char_length(q.visitor_id) not between 1 and 200 or q.language !~ '^[a-z]{2,3}$'
     or jsonb_typeof(q.metadata) <> 'object' or octet_length(q.metadata::text) > 24576
     or jsonb_typeof(q.message_metadata) <> 'object' or jsonb_typeof(q.earlier) <> 'array' then
@@ -404,22 +407,43 @@ comment on function private.forget_session is 'Empties a deleted conversation wh
 revoke execute on function private.forget_session from public, anon, authenticated;
 grant execute on function private.forget_session to service_role;
 
-create function private.drop_exchange(conversation_id uuid) returns boolean
+create function private.take_back(conversation_id uuid, question text) returns void
 language plpgsql volatile security invoker set search_path = ''
 as $$
 declare
   dropped integer;
 begin
-  delete from public.messages m where m.conversation_id = drop_exchange.conversation_id and m.turn_id = (
-    select q.turn_id from public.messages q where q.conversation_id = drop_exchange.conversation_id and q.role = 'user' order by q.id desc limit 1);
+  -- What came after it goes, too: the client no longer shows it. A question that failed at once was not kept, and then nothing goes.
+  delete from public.messages m where m.conversation_id = take_back.conversation_id and m.id >= (
+    select f.id from public.messages f where f.conversation_id = take_back.conversation_id and f.turn_id = (
+      select q.turn_id from public.messages q
+      where q.conversation_id = take_back.conversation_id and q.role = 'user' and q.content = question order by q.id desc limit 1)
+    order by f.id limit 1);
   get diagnostics dropped = row_count;
-  update public.conversations v set message_count = greatest(0, v.message_count - dropped) where v.id = drop_exchange.conversation_id;
-  return dropped > 0;
+  update public.conversations v set message_count = greatest(0, v.message_count - dropped) where v.id = take_back.conversation_id and dropped > 0;
 end $$;
-comment on function private.drop_exchange is
-  'Removes the last question of a conversation with its answer, to be asked again; false when there is none. What was used stays billed.';
-revoke execute on function private.drop_exchange from public, anon, authenticated;
-grant execute on function private.drop_exchange to service_role;
+comment on function private.take_back is
+  'Removes the last exchange that began with a question, and what followed, so that it can be asked again. What was used stays billed.';
+revoke execute on function private.take_back from public, anon, authenticated;
+grant execute on function private.take_back to service_role;
+
+create function private.stray_result(conversation_id uuid, q private.question) returns text
+language sql stable security invoker set search_path = ''
+as $$
+  select r.call_id from (
+    select e.value -> 'metadata' ->> 'tool_call_id' as call_id from jsonb_array_elements(q.earlier) e
+    union all select q.message_metadata ->> 'tool_call_id'
+  ) r
+  where r.call_id is not null and not exists (
+    select from jsonb_array_elements((
+      select case when m.role = 'assistant' then m.metadata -> 'tool_calls' end from public.messages m
+      where m.conversation_id = stray_result.conversation_id order by m.id desc limit 1)) c
+    where c.value ->> 'id' = r.call_id)
+  limit 1
+$$;
+comment on function private.stray_result is 'The first tool result of a question whose call is not in the session''s last answer, or null.';
+revoke execute on function private.stray_result from public, anon, authenticated;
+grant execute on function private.stray_result to service_role;
 
 create function private.session_refusal(conversation uuid, q private.question, messages_before integer, max_turns integer) returns jsonb
 language plpgsql volatile security invoker set search_path = ''
@@ -431,10 +455,12 @@ begin
   if found and not private.settle_abandoned(running, now()) then
     return private.refusal('turn_in_progress', 409, 'The session is still being answered.',
       jsonb_build_object('retry_after', 1, 'turn_id', running));
-  elsif q.regenerate and not private.drop_exchange(conversation) then
-    return private.refusal('not_found', 404, 'The session has no question to answer again.');
+  end if;
+  if q.regenerate then
+    perform private.take_back(conversation, q.message);
+  end if;
   -- A turn has one question and mostly one answer: count only where it can matter.
-  elsif messages_before >= max_turns
+  if messages_before >= max_turns
     and (select count(distinct m.turn_id) >= max_turns from public.messages m where m.conversation_id = conversation and m.role = 'user') then
     return private.refusal('session_full', 409, 'The session has reached ' || max_turns || ' turns; reset it or start another.');
   end if;
@@ -452,6 +478,7 @@ as $$
 declare
   made uuid := private.uuid_v7();
   held record;
+  stray text;
 begin
   insert into public.conversations as v (id, agent_id, session_id, visitor_id, visitor_verified, user_id, api_key_id, channel, language, metadata,
     message_count)
@@ -478,8 +505,12 @@ begin
     refused := private.refusal('not_found', 404, 'There is no such session for this caller.');
   elsif not fresh then
     refused := private.session_refusal(held.id, q, held.messages, max_turns);
-  elsif q.regenerate then
-    refused := private.refusal('not_found', 404, 'The session has no question to answer again.');
+  end if;
+  if refused is null and (q.earlier <> '[]' or q.message_metadata ? 'tool_call_id') then
+    stray := private.stray_result(held.id, q);
+    if stray is not null then
+      refused := private.refusal('validation_failed', 422, 'The session''s last answer has no tool call ' || stray || '.');
+    end if;
   end if;
 end $$;
 comment on function private.hold_session is
@@ -521,7 +552,8 @@ begin
   answer := private.uuid_v7(clock_timestamp() + interval '2 milliseconds');
   with said as (
     insert into public.messages (id, conversation_id, agent_id, turn_id, role, content, tokens_used, metadata)
-    values (question, open_turn.conversation_id, c.agent_id, turn, 'user', q.message, q.tokens, q.message_metadata)
+    values (question, open_turn.conversation_id, c.agent_id, turn, case when q.message_metadata ? 'tool_call_id' then 'tool' else 'user' end,
+      q.message, q.tokens, q.message_metadata)
   )
   insert into public.turns (id, conversation_id, agent_id, owner_id, api_key_id, limit_group, user_message_id, message_id, period, reserved_in,
     reserved_tokens, reserved_cost, resumable, leased_until)
@@ -575,7 +607,7 @@ begin
   end if;
   -- What the prompt will hold, and the longest answer: passages have about 320 tokens, and of the instructions, which
   -- no tokenizer has counted, four characters make one. Settlement replaces it by what was used.
-  estimate := q.tokens + (memory ->> 'tokens')::bigint + char_length(c.instructions) / 4 + c.max_tokens
+  estimate := q.tokens + q.extra_tokens + (memory ->> 'tokens')::bigint + char_length(c.instructions) / 4 + c.max_tokens
     + case when c.rag_enabled then 320 * c.match_count else 0 end;
   if c.agent_cost is not null or c.monthly_cost is not null then
     cost := private.cost_estimate(c.model, estimate - c.max_tokens, c.max_tokens);
@@ -620,7 +652,7 @@ create function public.admit_turn(message text, message_tokens integer, key_hash
   language text default null, user_id uuid default null, is_admin boolean default false, agent_id uuid default null,
   channel text default 'api', visitor_token text default null, min_session_length integer default 20, idempotency_key text default null,
   route text default null, request_hash text default null, earlier jsonb default '[]', regenerate boolean default false,
-  resumable boolean default false, message_metadata jsonb default '{}')
+  resumable boolean default false, message_metadata jsonb default '{}', extra_tokens integer default 0)
 returns jsonb
 language plpgsql volatile security invoker set search_path = '' set enable_seqscan = off
 as $$
@@ -640,7 +672,7 @@ begin
   if c.agent_id is null or c.refusal is not null or 'chat' <> all (c.scopes) or settings -> 'killSwitch' = 'true' then
     return private.caller_refusal(c, 'chat', settings);
   end if;
-  q := row(message, message_tokens, coalesce(session_id, 's_' || private.random_hex()), visitor_id,
+  q := row(message, message_tokens, extra_tokens, coalesce(session_id, 's_' || private.random_hex()), visitor_id,
     private.is_visitor(c, visitor_id, visitor_token), address_hash, language, metadata, message_metadata, earlier, regenerate, resumable,
     coalesce(c.key_id, c.user_id), route, idempotency_key, request_hash);
   perform private.check_question(q);

@@ -78,6 +78,36 @@ Deno.test("useChat shows an answer with its sources, and goes on with the sessio
   assertEquals(sessions, [{ session_id: talk.id }]);
 });
 
+Deno.test("useChat's regenerate takes the old answer's place, here and in the session", async () => {
+  const agent = await chat.agent({ steps: ["One."] });
+  const talk = new Chat({ transport: transport(agent) });
+  await talk.sendMessage({ text: "First?" });
+  await talk.sendMessage({ text: "Second?" });
+  const old = talk.lastMessage!.id;
+  chat.models.play(agent.model, { steps: ["Two, better."] });
+  await talk.regenerate();
+  assertEquals(talk.messages.map(words), ["First?", "One.", "Second?", "Two, better."]);
+  assert(talk.lastMessage!.id !== old);
+  const held = async () => {
+    const { messages } = await (await agent.call("GET", `sessions/${talk.id}/messages`)).json();
+    return messages.map(({ content }: { content: string }) => content);
+  };
+  assertEquals(await held(), talk.messages.map(words));
+
+  // An earlier answer again: what followed is gone from both.
+  await talk.regenerate({ messageId: talk.messages[1]!.id });
+  assertEquals(talk.messages.map(words), ["First?", "Two, better."]);
+  assertEquals(await held(), ["First?", "Two, better."]);
+
+  // A question that failed is not in the session, so nothing gives way to it.
+  chat.models.play(agent.model, { status: 500 });
+  await talk.sendMessage({ text: "Third?" });
+  assertEquals(talk.status, "error");
+  chat.models.play(agent.model, { steps: ["Three."] });
+  await talk.regenerate();
+  assertEquals(await held(), ["First?", "Two, better.", "Third?", "Three."]);
+});
+
 Deno.test("useChat's stop ends the model's call and keeps what was said", async () => {
   const agent = await chat.agent({ steps: ["One ", "two", { stall: true }] });
   const talk = new Chat({ transport: transport(agent) });

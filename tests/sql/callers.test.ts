@@ -138,53 +138,6 @@ rolledBack("exactly one of key and user is named", async (session) => {
   }
 });
 
-rolledBack("a repeated question replaces the last exchange, and both are billed", async (session) => {
-  const client = await makeClient(session);
-  await exchange(session, client, { session_id: "s", message: "First?" }, { answer: "One." });
-  await exchange(session, client, { session_id: "s", message: "Second?" }, { answer: "Two." });
-  const again = await admit(session, client, { session_id: "s", message: "Second?", regenerate: true });
-  assertEquals(again.history.map(({ content }) => content), ["First?", "One."]);
-  await settle(session, again.turn_id, { answer: "Two, better." });
-  assertEquals(
-    (await session.query("select content from public.messages order by id")).map(({ content }) => content),
-    ["First?", "One.", "Second?", "Two, better."],
-  );
-  assertEquals((await session.query("select message_count from public.conversations"))[0]!.message_count, 4);
-  assertEquals((await session.query("select id from public.usage_logs")).length, 3);
-  for (const session_id of ["new", undefined]) {
-    assertEquals((await admit(session, client, { session_id, regenerate: true })).status, 404);
-  }
-});
-
-rolledBack(
-  "what a client says came before is stored before the question, and goes with it",
-  async (session) => {
-    const client = await makeClient(session);
-    const earlier = JSON.stringify([
-      { role: "user", content: "Weather in Lyon?", tokens: 4 },
-      { role: "tool", content: "21 °C", tokens: 4, metadata: { tool_call_id: "c1" } },
-    ]);
-    const turn = await admit(session, client, { session_id: "s", message: "And there?", earlier });
-    const contents = async () =>
-      (await session.query("select content from public.messages order by id")).map(({ content }) => content);
-    assertEquals(await contents(), ["Weather in Lyon?", "21 °C", "And there?"]);
-    await settle(session, turn.turn_id, { outcome: "failed", answer: "" });
-    assertEquals(await contents(), []);
-    assertEquals(
-      (await session.query("select message_count from public.conversations"))[0]!.message_count,
-      0,
-    );
-    for (const broken of ['[{"role": "boss", "content": "x", "tokens": 1}]', '[{"role": "user"}]', '["x"]']) {
-      await session.exec("savepoint s");
-      await admit(session, client, { earlier: broken }).then(
-        () => assert(false, "admitted"),
-        (error) => assertEquals(error.code, "PT422"),
-      );
-      await session.exec("rollback to savepoint s");
-    }
-  },
-);
-
 rolledBack("the key that an owner brought comes with the turn, encrypted as it is", async (session) => {
   const client = await makeClient(session);
   const [stored] = await session.query<{ id: string }>(

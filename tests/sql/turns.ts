@@ -23,7 +23,7 @@ export interface Admission {
   conversation_id: string;
   session_id: string;
   prompt: string | null;
-  history: { role: string; content: string }[];
+  history: { role: string; content: string; metadata?: Record<string, unknown> }[];
   [field: string]: unknown;
 }
 

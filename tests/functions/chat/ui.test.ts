@@ -171,3 +171,17 @@ Deno.test("parts of the user's message that say nothing to a model are left out"
   await (await ask(agent, { messages: [{ role: "user", parts }] })).text();
   assertEquals((await agent.record()).messages[0]!.content, "Hello");
 });
+
+Deno.test("regenerate-message answers the user's last message again, in place of the exchange", async () => {
+  const agent = await chat.agent({ steps: ["One."] });
+  const messages = [said("user", "First?")];
+  await (await ask(agent, { messages })).text();
+  chat.models.play(agent.model, { steps: ["One, better."] });
+  await (await ask(agent, { messages, trigger: "regenerate-message", messageId: "m1" })).text();
+  assertEquals(agent.calls()[1]!.body.messages.slice(1), [{ role: "user", content: "First?" }]);
+  // As a client that does not drop the old answer itself sends it.
+  messages.push(said("assistant", "One, better."));
+  await (await ask(agent, { messages, trigger: "regenerate-message" })).text();
+  const { messages: held } = await (await agent.call("GET", "sessions/abcdefghijklmnop/messages")).json();
+  assertEquals(held.map(({ content }: { content: string }) => content), ["First?", "One, better."]);
+});
