@@ -95,7 +95,8 @@ export function toProblem(error: unknown): Problem {
 function standingHeaders(code: Code, members: Record<string, unknown>): Record<string, string> {
   const headers: Record<string, string> = {};
   if (codes[code][0] === 401) headers["www-authenticate"] = "Bearer";
-  if (code === "quota_exceeded") headers["x-should-retry"] = "false";
+  // Waiting changes nothing, and SDKs try a 409 or 429 again.
+  if (code === "quota_exceeded" || code === "session_full") headers["x-should-retry"] = "false";
   if (typeof members.retry_after === "number") headers["retry-after"] = String(members.retry_after);
   return headers;
 }

@@ -93,26 +93,28 @@ Deno.test("the OpenAI SDK gets the model's tool calls, and its results are answe
   ]);
 });
 
-Deno.test("the OpenAI SDK runs a tool itself and answers with its result", async () => {
-  const agent = await chat.agent({ steps: [{ tools: [lyon] }], finish: "tool_calls" });
-  const runner = sdk(agent.key).chat.completions.runTools({
-    model: "any",
-    messages: [{ role: "user", content: "Weather in Lyon?" }],
-    tools: [{
-      type: "function",
-      function: {
-        name: "weather",
-        description: "Tells the weather",
-        parameters: weather.function.parameters,
-        parse: (json: string): { city: string } => JSON.parse(json),
-        function: ({ city }: { city: string }) => {
-          chat.models.play(agent.model, { steps: [`Sunny in ${city}.`] });
-          return `clear sky over ${city}`;
+Deno.test("the OpenAI SDK runs a tool itself and answers with its result, in a session or without", async () => {
+  for (const defaultHeaders of [{}, { "x-session-id": "tools" }]) {
+    const agent = await chat.agent({ steps: [{ tools: [lyon] }], finish: "tool_calls" });
+    const runner = sdk(agent.key, { defaultHeaders }).chat.completions.runTools({
+      model: "any",
+      messages: [{ role: "user", content: "Weather in Lyon?" }],
+      tools: [{
+        type: "function",
+        function: {
+          name: "weather",
+          description: "Tells the weather",
+          parameters: weather.function.parameters,
+          parse: (json: string): { city: string } => JSON.parse(json),
+          function: ({ city }: { city: string }) => {
+            chat.models.play(agent.model, { steps: [`Sunny in ${city}.`] });
+            return `clear sky over ${city}`;
+          },
         },
-      },
-    }],
-  });
-  assertEquals(await runner.finalContent(), "Sunny in Lyon.");
+      }],
+    });
+    assertEquals(await runner.finalContent(), "Sunny in Lyon.");
+  }
 });
 
 Deno.test("the OpenAI SDK names what went wrong by its own kinds of errors", async () => {

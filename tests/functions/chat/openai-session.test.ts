@@ -175,3 +175,14 @@ Deno.test("the same request under one Idempotency-Key is answered once, calls in
   assertEquals(replayed, original);
   assertEquals(agent.calls().length, 2);
 });
+
+Deno.test("a session that is full tells an SDK not to try again", async () => {
+  const agent = await chat.agent({ steps: ["Fine."] });
+  await chat.rows("update public.app_config set value = '1' where key = 'maxTurns'");
+  const ask = () => agent.complete({ messages: [user("Hello")] }, { "x-session-id": "s" });
+  await (await ask()).body?.cancel();
+  const full = await ask();
+  assertEquals(full.headers.get("x-should-retry"), "false");
+  assertEquals((await assertOpenAIError(full, 409, "session_full")).type, "invalid_request_error");
+  await chat.rows("update public.app_config set value = '50' where key = 'maxTurns'");
+});
