@@ -1,4 +1,6 @@
 import type { LanguageModelV4Prompt } from "@ai-sdk/provider";
+import { invalid } from "../../shared/body.ts";
+import type { Problem } from "../../shared/errors.ts";
 import type { Match, Recalled } from "../../shared/results.ts";
 import { renderSources } from "../../shared/sources.ts";
 import { countTokens } from "../../shared/tokens.ts";
@@ -47,6 +49,8 @@ export function buildPrompt(
   for (const text of [instructions, texts.sources, ...form, ...noted, ...meant, ...asked.map(wordsOf)]) {
     room.spend(text);
   }
+  // A question has its own limit; what a program adds to it could be as long as a request.
+  if (room.left < 0 && (noted.length > 0 || asked.length > 1)) throw tooLong(room);
   const known = background(admission, { understood, recalled }, { texts, room });
   const chunks = fitSources(found, room, past.length > 0 ? SOURCES_SHARE : 1);
   const sources = sourcesBlock(admission, chunks, texts);
@@ -57,6 +61,13 @@ export function buildPrompt(
     ...modelMessages([...fitHistory(past, room), ...asked]),
   ];
   return { messages, chunks };
+}
+
+function tooLong({ spent, budget }: Room): Problem {
+  return invalid(
+    "messages",
+    `must fit the agent's ${budget} prompt tokens: system messages and tool results make ${spent}`,
+  );
 }
 
 /** The tokens of a prompt as counted here, for when the provider did not say. */

@@ -42,6 +42,6 @@ export function wantsJson({ responseFormat }: Wishes): boolean {
 }
 
 /** Whether the client takes one more tool to call than those the model already wants: only if it offered any. */
-export function mayCall({ tools = [], oneToolCall = false }: Wishes, calls: ToolCall[]): boolean {
-  return tools.length > 0 && !(oneToolCall && calls.length > 0);
+export function mayCall({ tools = [], toolChoice, oneToolCall = false }: Wishes, calls: ToolCall[]): boolean {
+  return tools.length > 0 && toolChoice?.type !== "none" && !(oneToolCall && calls.length > 0);
 }

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { createHandler } from "../../../functions/chat/handler.ts";
 import { ChatRequest } from "../../../functions/chat/schema.ts";
+import { createLog } from "../../../shared/log.ts";
 import type { Rpc } from "../../../shared/rpc.ts";
 import { brokenKey } from "../../support/keys.ts";
 import { assertProblem, contents } from "../../support/security-suite.ts";
@@ -147,30 +148,76 @@ Deno.test("a key with a broken checksum is refused without a query", async () =>
   }
 });
 
-Deno.test("no body makes chat fail by a fault of its own", async () => {
-  const value = fc.anything({ withNullPrototype: false, maxDepth: 3 });
-  const shape = fc.record(
-    { message: value, session_id: value, visitor_id: value, stream: value, metadata: value },
-    { requiredKeys: [] },
-  );
-  const denied: Partial<Rpc> = {
-    admitTurn: () =>
-      Promise.resolve({ admitted: false, code: "kill_switch", status: 503, detail: "", limits: [] }),
-  };
-  await fc.assert(
-    fc.asyncProperty(fc.oneof(shape, value), async (body) => {
-      const text = JSON.stringify(body, (_, each) => typeof each === "bigint" ? String(each) : each);
-      const handler = createHandler({ ...chat.deps, rpc: { ...chat.deps.rpc, ...denied } });
-      const response = await handler(
-        new Request("http://functions/chat", {
-          method: "POST",
-          headers: { "x-api-key": agent.key, "content-type": "application/json" },
-          body: text ?? "",
-        }),
-      );
-      const { code } = await response.json();
-      assert(["validation_failed", "malformed_json", "kill_switch"].includes(code), code);
-    }),
-    { numRuns: 300 },
-  );
+const anything = fc.anything({ withNullPrototype: false, maxDepth: 3 });
+const role = fc.constantFrom("system", "developer", "user", "assistant", "tool", "robot");
+const parts = fc.array(fc.record({ type: fc.constantFrom("text", "file", "image_url"), text: anything }), {
+  maxLength: 3,
 });
+const said = fc.oneof(anything, fc.string(), parts);
+const calls = fc.array(fc.record({ id: fc.constantFrom("a", "b"), function: anything }), { maxLength: 2 });
+const message = fc.record(
+  {
+    role,
+    content: said,
+    parts: said,
+    tool_calls: fc.oneof(calls, anything),
+    tool_call_id: fc.constantFrom("a", 7),
+  },
+  { requiredKeys: ["role"] },
+);
+const messages = fc.oneof(anything, fc.array(fc.oneof(message, anything), { maxLength: 4 }));
+
+/** What each protocol reads, with anything in the place of it. */
+const shapes = {
+  "": ["message", "session_id", "visitor_id", "visitor_token", "agent_id", "stream", "metadata"],
+  "/completions": [
+    "n",
+    "stream",
+    "stream_options",
+    "user",
+    "metadata",
+    "temperature",
+    "stop",
+    "response_format",
+    "tools",
+    "tool_choice",
+    "logit_bias",
+    "max_tokens",
+  ],
+  "/ui": ["id", "trigger", "messageId", "visitor_id", "metadata"],
+};
+
+for (const [path, members] of Object.entries(shapes)) {
+  Deno.test(`no body makes chat${path} fail by a fault of its own`, async () => {
+    const shape = fc.record(
+      { messages, ...Object.fromEntries(members.map((name) => [name, anything])) },
+      { requiredKeys: path === "" ? [] : ["messages"] },
+    );
+    const denied: Partial<Rpc> = {
+      admitTurn: () =>
+        Promise.resolve({ admitted: false, code: "kill_switch", status: 503, detail: "", limits: [] }),
+    };
+    const expected = ["validation_failed", "unsupported_parameter", "malformed_json", "kill_switch"];
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(shape, anything), async (body) => {
+        const text = JSON.stringify(body, (_, each) => typeof each === "bigint" ? String(each) : each);
+        const handler = createHandler({
+          ...chat.deps,
+          rpc: { ...chat.deps.rpc, ...denied },
+          log: createLog(() => {}),
+        });
+        const response = await handler(
+          new Request(`http://functions/chat${path}`, {
+            method: "POST",
+            headers: { "x-api-key": agent.key, "content-type": "application/json" },
+            body: text ?? "",
+          }),
+        );
+        const told = await response.json();
+        const code = told.code ?? told.error.code;
+        assert(expected.includes(code), code);
+      }),
+      { numRuns: 300 },
+    );
+  });
+}

@@ -270,6 +270,24 @@ Deno.test("tool results of the client's messages reach the model behind their ca
   ]);
 });
 
+Deno.test("tool results that are longer than the agent's prompt may be are refused, and the turn is undone", async () => {
+  const agent = await chat.agent({ steps: ["Fine."] }, { config: { prompt_tokens: 1000 } });
+  const call = { id: "call_1", type: "function", function: { name: "weather", arguments: "{}" } };
+  const messages = [
+    { role: "user", content: "Weather?" },
+    { role: "assistant", content: null, tool_calls: [call] },
+    { role: "tool", tool_call_id: "call_1", content: "rain ".repeat(2000) },
+  ];
+  const told = await assertOpenAIError(
+    await agent.complete({ messages, tools: [weather] }),
+    422,
+    "validation_failed",
+  );
+  assertEquals(told.param, "messages");
+  const { turn, messages: stored, counter } = await agent.record();
+  assertEquals([turn.state, stored, counter.tokens, agent.calls().length], ["failed", [], 0, 0]);
+});
+
 Deno.test("a model that fails is OpenAI's error, before the first token and in the middle of the stream", async () => {
   const down = await chat.agent({ status: 500 });
   const early = await assertOpenAIError(await down.complete("Hello"), 502, "provider_failed");

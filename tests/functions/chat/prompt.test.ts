@@ -1,10 +1,11 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import type { Admitted } from "../../../functions/chat/admission.ts";
 import { type ConversationMessage, storedConversation } from "../../../functions/chat/conversation.ts";
 import { understand } from "../../../functions/chat/memory.ts";
 import { buildPrompt, countPrompt } from "../../../functions/chat/prompt.ts";
 import { rollSummary } from "../../../functions/chat/summary.ts";
+import { Problem } from "../../../shared/errors.ts";
 import type { Match, Recalled } from "../../../shared/results.ts";
 import { parseQuestion, parseSources } from "../../../shared/sources.ts";
 import { countTokens } from "../../../shared/tokens.ts";
@@ -178,6 +179,16 @@ Deno.test("a fact, a memory or a summary cannot begin a section or a source", ()
   fc.assert(fc.property(fc.string({ unit: "grapheme" }), (told) => {
     assertEquals(lines(sections(`x${told}`)).length, lines(sections("plain")).length);
   }));
+});
+
+Deno.test("what a program adds must fit the budget; a question alone is asked however long it is", () => {
+  const long = "word ".repeat(3000);
+  assertEquals(build({}, { question: long, budget: 1000 }).texts.length, 2);
+  assertThrows(
+    () => build({}, { notes: long, budget: 1000 }),
+    Problem,
+    "must fit the agent's 1000 prompt tokens",
+  );
 });
 
 Deno.test("an active prompt stands for role and instructions", () => {

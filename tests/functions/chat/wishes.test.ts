@@ -33,6 +33,7 @@ Deno.test("other wishes reach the model as they are", () => {
 Deno.test("a tool is only for a client that offered one, and a second only for one that takes several", () => {
   assert(!mayCall({}, []));
   assert(!mayCall({ tools: [] }, []));
+  assert(!mayCall({ tools: [tool], toolChoice: { type: "none" } }, []));
   assert(mayCall({ tools: [tool] }, [call]));
   assert(mayCall({ tools: [tool], oneToolCall: true }, []));
   assert(!mayCall({ tools: [tool], oneToolCall: true }, [call]));
