@@ -31,7 +31,9 @@ async function read(request: Request): Promise<OpenAIAsk> {
   const body = await readJson(request, ChatCompletionRequest, { maxBytes: CHAT_BYTES });
   refuseUnsupported(body);
   const header = validate(SessionHeader, { "x-session-id": request.headers.get("x-session-id") });
-  const { session_id, visitor_token, ...metadata } = body.metadata ?? {};
+  const { session_id, visitor_token, ...kept } = body.metadata ?? {};
+  // OpenAI's metadata are texts.
+  const metadata = kept.resumable === "true" ? { ...kept, resumable: true } : kept;
   const sessionId = header["x-session-id"] ?? session_id;
   const { conversation, notes } = readMessages(body.messages, sessionId !== undefined);
   return {

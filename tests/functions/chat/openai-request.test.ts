@@ -115,6 +115,9 @@ Deno.test("the session is the header's, else that of the metadata, which keep th
     { page: "home" },
   ]);
   assertEquals((await read({ messages: hello, metadata }, { "x-session-id": "s2" })).sessionId, "s2");
+  assertEquals((await read({ messages: hello, metadata: { resumable: "true" } })).metadata, {
+    resumable: true,
+  });
 });
 
 Deno.test("wishes reach the model in the words of its interface", async () => {
