@@ -129,12 +129,15 @@ async function prepare(owner: pg.Client, agentId: string): Promise<void> {
   await owner.query("update public.plans set messages = 1e9, tokens = 1e12 where name = 'business'");
 }
 
-let used: string | null = null;
+let used: { model: string; ready: Promise<unknown> } | null = null;
 
+/** Gives the agent a model; who asks at the same time waits for it, too. */
 async function useModel(owner: pg.Client, agentId: string, model: string): Promise<void> {
-  if (used === model) return;
-  used = model;
-  await owner.query("update public.agents set model = $2 where id = $1", [agentId, `openai/${model}`]);
+  if (used?.model !== model) {
+    const change = "update public.agents set model = $2 where id = $1";
+    used = { model, ready: owner.query(change, [agentId, `openai/${model}`]) };
+  }
+  await used.ready;
 }
 
 // What ends a turn, and what the scheduler calls.
