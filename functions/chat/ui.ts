@@ -34,7 +34,8 @@ async function read(request: Request): Promise<Ask> {
 /** The last user's message; what the session holds is told by the database, not by the client. */
 function questionOf({ messages, trigger }: UIRequest): string {
   const place = messages.findLastIndex(({ role }) => role === "user");
-  if (place < 0 || (trigger === "submit-message" && place < messages.length - 1)) {
+  const isAgain = trigger === "regenerate-message";
+  if (place < 0 || (!isAgain && place < messages.length - 1)) {
     throw invalid("messages", "must end with a message of the user");
   }
   const path = `messages.${place}.parts`;

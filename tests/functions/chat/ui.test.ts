@@ -137,6 +137,11 @@ Deno.test("a UI request that cannot be answered is a problem that stores nothing
       [{ messages: ["Hello"] }, "validation_failed", "messages.0"],
       [{ messages: [said("assistant", "Hi")] }, "validation_failed", "messages"],
       [{ messages: [said("user", "Hello"), said("assistant", "Hi")] }, "validation_failed", "messages"],
+      [
+        { messages: [said("user", "Hello"), said("assistant", "Hi")], trigger: null },
+        "validation_failed",
+        "messages",
+      ],
       [{ messages: [said("user")] }, "validation_failed", "messages.0.parts"],
       [{ messages: [said("user", "")] }, "validation_failed", "messages.0.parts"],
       [{ messages: [said("user", "x".repeat(32_001))] }, "validation_failed", "messages.0.parts"],
