@@ -1,0 +1,101 @@
+import { visible } from "./guard-characters.ts";
+import { decoded, reversed, rotated } from "./guard-encodings.ts";
+import { find, type Work } from "./guard-pattern.ts";
+import { guardRules } from "./guard-rules.ts";
+import { type Sentence, sentencesIn } from "./guard-sentences.ts";
+import { markTargets } from "./guard-targets.ts";
+import { turnPoints } from "./guard-turns.ts";
+
+/** What an attack on an assistant is after. */
+export type GuardKind = "injection" | "role_override" | "disclosure";
+
+/** How grave an incident is. */
+export type Severity = "low" | "medium" | "high" | "critical";
+
+/** What the guard found in a message. */
+export interface Finding {
+  kind: GuardKind;
+  severity: Severity;
+}
+
+/** What the guard is to look for. */
+export interface GuardOptions {
+  /** Whether attempts to change the agent's role count; without them only injection and disclosure do. */
+  roleLock?: boolean;
+}
+
+// So many points make an attack; below, words of attacks are used for something else.
+const ATTACK = 3;
+// Whoever disguises an attack knows what it is.
+const DISGUISE = 2;
+
+/**
+ * What a visitor's message tries to make of the assistant, or null when it is an ordinary one. Reads English and
+ * French, and the same in other letters, spaced out, misspelt, reversed or encoded. The work grows with the message.
+ */
+export function inspect(message: string, options: GuardOptions = {}): Finding | null {
+  return weigh(message, options).finding;
+}
+
+/** What `inspect` says, and how many steps it took. */
+export function weigh(
+  message: string,
+  { roleLock = true }: GuardOptions,
+): { finding: Finding | null; steps: number } {
+  const work: Work = { steps: 0 };
+  let finding: Finding | null = null;
+  let most = 0;
+  for (const { text, isDisguised } of readings(message)) {
+    const points = pointsOf(text, work);
+    if (!roleLock) points.role_override = 0;
+    const total = points.injection + points.role_override + points.disclosure;
+    if (total < ATTACK || total <= most) continue;
+    most = total;
+    const kind = (Object.keys(points) as GuardKind[]).reduce((a, b) => points[b] > points[a] ? b : a);
+    finding = { kind, severity: severityOf(total + (isDisguised ? DISGUISE : 0)) };
+  }
+  return { finding, steps: work.steps };
+}
+
+interface Reading {
+  text: string;
+  isDisguised: boolean;
+}
+
+function readings(message: string): Reading[] {
+  const plain = visible(message);
+  const found: Reading[] = [
+    { text: plain, isDisguised: false },
+    { text: rotated(plain), isDisguised: true },
+    { text: reversed(plain), isDisguised: true },
+  ];
+  const inner = decoded(plain);
+  if (inner !== null) {
+    found.push({ text: visible(inner), isDisguised: true });
+    // Encoded twice; more often is a puzzle that no model solves in passing.
+    const innermost = decoded(inner);
+    if (innermost !== null) found.push({ text: visible(innermost), isDisguised: true });
+  }
+  return found;
+}
+
+/** Each sign counts once in a text, however often it stands there. */
+function pointsOf(text: string, work: Work): Record<GuardKind, number> {
+  const points: Record<GuardKind, number> = { injection: turnPoints(text), role_override: 0, disclosure: 0 };
+  const sentences: Sentence[] = sentencesIn(text);
+  for (const sentence of sentences) markTargets(sentence, work);
+  for (const { kind, points: value, steps, notInQuestions } of guardRules()) {
+    const isThere = sentences.some((sentence) =>
+      !(notInQuestions && sentence.isQuestion) && find(steps, sentence, work) >= 0
+    );
+    if (isThere) points[kind] += value;
+  }
+  points.disclosure = Math.max(0, points.disclosure);
+  return points;
+}
+
+function severityOf(points: number): Severity {
+  if (points >= 9) return "critical";
+  if (points >= 6) return "high";
+  return points >= 4 ? "medium" : "low";
+}
