@@ -5,12 +5,7 @@
 export const lexicon = {
   // What is asked of the assistant.
   ignore:
-    `ignore ignoring ignorer ignorez ignores disregard* forget forgetting override overriding overwrite bypass
-    bypassing circumvent neglect discard discarding skip overlook violate drop erase unlearn abandon disable disabling
-    deactivate remove lift suspend disobey oublie oublier oubliez oublies contourne contourner contournez contournes
-    outrepasse* desobei* transgresse* enfrein* efface effacer effacez supprime supprimer supprimez abandonne abandonner
-    abandonnez desactive desactiver desactivez leve enleve enlever enlevez retire retirer retirez neglige negliger
-    negligez viole suspends suspendre`,
+    `ignore ignoring ignorer ignorez ignores disregard* forget forgetting override overriding overwrite bypass bypassing circumvent neglect discard discarding skip overlook violate drop erase unlearn abandon disable disabling deactivate remove lift suspend disobey oublie oublier oubliez oublies contourne contourner contournez contournes outrepasse* desobei* transgresse* enfrein* efface effacer effacez supprime supprimer supprimez abandonne abandonner abandonnez desactive desactiver desactivez leve enleve enlever enlevez retire retirer retirez neglige negliger negligez viole suspends suspendre sidestep evade contravene transcend dismiss forsake relinquish dissociate disassociate disconnect disengage ditch overrule overturn reject renounce purge sideline exceed deviate depasse* contrevien* contreven* rejette rejeter renonce* dissocie* deconnecte* defais jette jeter ecarte ecarter ecartez omets contredis scrap break shelve halt pause nullify bypasse bypasser eloigne range ranger`,
   ignored:
     `ignored disregarded forgotten overridden dropped discarded skipped ignoree ignorees ignores oubliee oubliees
     oublies supprimees abandonnees`,
@@ -30,13 +25,7 @@ export const lexicon = {
     reciter recitez ecris ecrire ecrivez recopie recopier recopiez copie copier copiez liste lister listez cite citer
     citez reprodui* colle coller epelle epeler epelez retranscri* transcri* restitue* enumere* expose exposer dumpe`,
   tell:
-    `tell give share translate encode summarize summarise paraphrase describe say provide send convert rewrite
-    rephrase explain read state present complete finish transform compress obfuscate hand extract leak know see access
-    view dis dire dites donne donner donnez partage partager partagez communique communiquer communiquez transmets
-    transmettre transmettez traduis traduire traduisez encode encoder resume resumer resumez paraphraser decris decrire
-    decrivez fournis fournir fournissez envoie envoyer envoyez explique expliquer expliquez lis lire lisez convertis
-    convertir reformule reformuler reformulez precise complete completer completez redige rediger redigez raconte
-    termine voir connaitre consulter transforme`,
+    `tell give share translate encode summarize summarise paraphrase describe say provide convert rewrite rephrase explain read state present complete finish transform compress obfuscate extract leak know see access view dis dire dites donne donner donnez partage partager partagez communique communiquer communiquez transmets transmettre transmettez traduis traduire traduisez encode encoder resume resumer resumez paraphraser decris decrire decrivez fournis fournir fournissez explique expliquer expliquez lis lire lisez convertis convertir reformule reformuler reformulez precise complete completer completez redige rediger redigez raconte termine voir connaitre consulter transforme`,
   ask: `what whats which quel quelle quels quelles que quoi`,
   how: `how comment`,
   decode: `decode decoding decrypt unscramble decipher decoder decodez dechiffre* decrypte*`,
@@ -52,16 +41,15 @@ export const lexicon = {
     `pretend imagine simulate simulating emulate emulating roleplay roleplaying impersonate suppose imagines
     imaginez imaginer simule simuler simulez simules incarne incarner incarnez incarnes pretends feins mime joues`,
   play: `play playing assume take adopt prends prendre prenez joue jouer jouez joues jeu`,
-  switch: `switch change adopt drop become becoming swap break adopte adopter adoptez changes change* deviens
-    devenir devenez quitte quitter quittez`,
+  switch:
+    `switch change adopt drop become becoming swap break adopte adopter adoptez changes change* deviens devenir devenez quitte quitter quittez modify alter reconfigure adjust invert replace modifie modifier modifiez remplace remplacer remplacez reconfigure`,
   enable:
     `enable enabling activate activating enter entering switch start go unlock engage active activer activez
     actives passe passer passez entre entrer entrez bascule basculer basculez debloque deverrouille demarre`,
   stop: `stop stopping cease quit arrete arreter arretez arretes cesse cesser cessez cesses`,
   put:
-    `put set leave lay throw cast push mets mettre mettez mettes met laisse laisser laissez laisses fais faire
-    faites fasses passe passer passez pay`,
-  aside: `aside away cote abstraction fi outre attention`,
+    `put set leave lay throw cast push mets mettre mettez mettes met laisse laisser laissez laisses fais faire faites fasses passe passer passez pay turn switch shut`,
+  aside: `aside away cote abstraction fi outre attention off behind hold`,
   obey: `obey obeys obeir obeis obeisse obeisses obeissez`,
   must: `must shall should will have need doit dois devez doivent devras vas`,
   allow:
@@ -79,22 +67,18 @@ export const lexicon = {
     administrateur* ingenieur*`,
   assistant: `assistant bot chatbot agent robot ai ia helper model modele service system programme program`,
   persona:
-    `ai ia bot robot chatbot model modele terminal console shell hacker pirate character personnage persona
-    personas human humain evil villain dan gpt llm linux python interpreter interpreteur malefique sorcier wizard
-    machine entity entite demon devil diable linguistique jailbroken uncensored unfiltered unrestricted omniscient
-    amoral criminal criminel terroriste oracle`,
+    `ai ia bot robot chatbot model modele terminal console shell hacker pirate character personnage persona personas evil villain dan gpt llm linux python interpreter interpreteur malefique sorcier wizard machine entity entite demon devil diable linguistique jailbroken uncensored unfiltered unrestricted omniscient amoral criminal criminel terroriste oracle`,
   // What it is about.
   instruction:
     `instruction instructions guideline guidelines guidance directive directives briefing programming
     consigne consignes programmation ordres prompting`,
-  rule: `rule rules policy policies protocol protocols regle regles principe principes politiques`,
+  rule:
+    `rule rules policy policies protocol protocols regle regles principe principes politiques procedure procedures principle principles norm norms standards normes procedures code codes parameter* parametre*`,
   limit:
-    `restriction* limitation* limit limits filter filters safeguard* guardrail* safety ethics ethical moral morals
-    morality censorship constraint* protection* check checks boundaries rail limite limites filtre filtres fous
-    garde morale ethique censure contrainte* tabou* scruple* scrupule*`,
+    `restriction* limitation* limit limits filter filters safeguard* guardrail* safety ethics ethical moral morals morality censorship constraint* protection* check checks boundaries rail limite limites filtre filtres fous garde morale ethique censure contrainte* tabou* scruple* scrupule* moderation boundary`,
   config: `configuration config setup context contexte settings parametrage preamble preambule`,
-  prompt: `prompt prompts preprompt metaprompt sysprompt promptsystem`,
-  command: `command shell dos commandes password error driver terminal install installe`,
+  prompt: `prompt prompts preprompt metaprompt sysprompt promptsystem invite`,
+  command: `command shell dos commandes password error driver terminal install installe commande commandes`,
   text:
     `text texte message messages word words mot mots phrase phrases sentence sentences line lines ligne lignes
     content contents contenu paragraph paragraphe instruction instructions consignes tokens string`,
@@ -125,6 +109,28 @@ export const lexicon = {
   form:
     `base64 hex rot13 json yaml markdown block bloc table tableau backwards envers reverse poem poeme song chanson
     emoji cipher code csv xml debut beginning translation`,
+  // How the assistant was made, and what its makers put in.
+  habit:
+    `procedure procedures parameter* parametre* code codes principle principles principe principes framework norm norms normes values valeurs training formation algorithm* algorithme* mechanism* mecanisme* settings protocol protocols protocole protocoles pattern patterns methods methodes behavior behaviour comportement process processus routine routines design compass pathways checks measures mesures programming programmation operation system systems systemes criteria criteres operations ethics ethiques standards constraints`,
+  usual:
+    `usual standard builtin built default programmed preprogrammed operational regular normal typical established
+    routine ethical core fundamental foundational automated content safety security habituel* standards defaut programme
+    programmes programmee programmees integre* operationnel* etabli* ethique ethiques routinier* fondamental* securite`,
+  core:
+    `primary fundamental* foundational underlying essential* central* principal* cle key guiding directrice core main
+    base original* initial* hidden covert starting`,
+  cue: `prompt prompts invite command commande input cue instruction directive query instructions directives`,
+  cause:
+    `behind generate generated generating led leads prompted sparked power powers drive drives guide guides produced created create resulted elicited steered steers underpins shaped shapes inspired derriere alimente genere produit dirige entraine initiated caused for inform informed based bases fondee basee construit fuels fuel`,
+  engine:
+    `ai ia training formation programming programmation development developpement functionality fonctionnalite
+    algorithm* algorithme* neural operations operation`,
+  answer: `response responses answer answers output reply replies reponse reponses`,
+  only:
+    `only solely exclusively alone uniquement exclusivement seulement prioritize prioritise priorise above`,
+  wish:
+    `instruction instructions directive directives command commands demand demands request requests order orders guidance
+    direction directions wishes whims needs ordre ordres demande demandes requete requetes commandes besoins volontes authority`,
   // What becomes of the role.
   be: `are be being re is est es etes etre soit sois`,
   now: `now henceforth onwards onward forward maintenant desormais dorenavant present`,
@@ -137,8 +143,7 @@ export const lexicon = {
   filtered: `filtre filtree censure censuree bride bridee restreint restreinte`,
   mode: `mode`,
   modename:
-    `developer dev god sudo debug debugging admin maintenance dan jailbreak root free evil opposite unrestricted
-    unfiltered developpeur dieu debogage administrateur libre limites limite restriction filtre diagnostic`,
+    `developer dev god sudo debug debugging admin maintenance dan jailbreak root free evil opposite unrestricted unfiltered developpeur dieu debogage administrateur libre limites limite restriction filtre diagnostic master open unbounded unregulated unlimited query conversational secret advanced freedom liberte requete ouvert maitre`,
   role: `role persona personality character identity part personnalite personnage identite caractere`,
   new: `new updated real actual true nouveau nouvel nouvelle nouvelles nouveaux vraie veritable`,
   task:

@@ -10,6 +10,7 @@ import type { Meaning, Sentence, Token } from "./guard-sentences.ts";
 export type Derived =
   | "secret"
   | "rules"
+  | "limits"
   | "botrules"
   | "priorrules"
   | "weakprompt"
@@ -18,25 +19,29 @@ export type Derived =
   | "earlier"
   | "announced"
   | "nolimits"
-  | "roleplay";
+  | "roleplay"
+  | "ownengine"
+  | "source"
+  | "habits";
 
 // Looked for in this order; each marks its last word.
 const phrases = ([
   ["told", "=you|=u|=youve|=youre 2 =were|=was|=been|=are|=re 1 given"],
   ["told", "=were|=are|=been =you 2 given"],
-  ["told", "=you 1 =received|=operate|=work|=follow|=got"],
+  ["told", "=you 1 =received|=operate|=work|=follow|=got|=run"],
+  ["told", "=guides|=guide|=guident|=drives =you"],
+  ["told", "=te|=t|=vous =guide|=guident|=dirige|=dirigent"],
   ["told", "=t =a|=ont|=avait|=avaient 2 given"],
   ["told", "=on =t|=vous 1 =a|=avait 1 given"],
   ["told", "=tu|=vous|=t =as|=avez|=aviez|=avais =recu|=recus|=recue|=recues"],
-  ["told", "=tu|=vous =dois|=devez|=suis|=suivez"],
+  ["told", "=tu|=vous =dois|=devez|=suis|=suivez|=operes|=operez|=bases"],
   // "The text above", "everything before this line", "tout ce qui précède".
   ["earlier", "text|everything 3 above"],
   ["earlier", "=tout|=toute|=integralite 6 above"],
-  ["earlier", "=what|=all|=ce|=celui 4 above"],
+  ["earlier", "=what|=ce|=celui 4 above"],
   ["earlier", "text|everything 6 before 2 anchor"],
   ["earlier", "=tout|=ce 8 before 3 anchor"],
   ["earlier", "first 2 text 4 chat"],
-  ["earlier", "first 1 =message|=messages"],
   ["nolimits", "free"],
   ["nolimits", "=non filtered"],
   ["nolimits", "=no|=any|=without|=sans|=aucun|=aucune|=ni|=zero 2 limit|rule|instruction"],
@@ -47,44 +52,64 @@ const phrases = ([
   ["roleplay", "play 1 =the|=a|=an|=le|=un|=de 2 role"],
   ["roleplay", "=jeu =de =role"],
   ["roleplay", "=fais|=faites|=faire =comme =si"],
+  ["nolimits", "limit 3 =off|=disabled|=desactives|=desactive"],
+  ["ignore", "act|=push|=go|=step|=opere 3 =beyond|=outside|=against|=counter|=dehors|=dela"],
+  ["ownengine", "your 3 engine"],
   ["ignore", "not 3 follow"],
   ["ignore", "stop 3 follow"],
 ] as const).map(([meaning, source]): [Meaning, ReturnType<typeof pattern>] => [meaning, pattern(source)]);
 
-const setAside = pattern("put 5 aside");
+// These mark their first word.
+const beginnings = ([
+  ["ignore", "put 5 aside"],
+  ["source", "cue 7 ownengine"],
+  ["source", "cue|=question|=request|=question|=requete 6 cause 3 answer"],
+  ["source", "core 2 cue 6 told"],
+  ["source", "cue 2 core 6 told"],
+] as const).map(([meaning, source]): [Meaning, ReturnType<typeof pattern>] => [meaning, pattern(source)]);
 
 /** Marks the words of a sentence with what they mean where they stand. */
 export function markTargets(sentence: Sentence, work: Work): void {
   const { tokens } = sentence;
   tokens.forEach((token, at) => {
     if (isNarrated(tokens, at)) token.means = without(token.means, told);
-    else if (isQuestionHow(tokens, at)) token.means = without(token.means, [...told, "repeat", "tell"]);
+    // "Above 50 euros", "avant le 1er mai": an amount or a day, no text.
+    else if (tokens.slice(at + 1, at + 3).some(({ isNumber }) => isNumber)) {
+      token.means = without(token.means, ["above", "before"]);
+    } else if (isQuestionHow(tokens, at)) token.means = without(token.means, [...told, "repeat", "tell"]);
   });
   for (const [meaning, steps] of phrases) {
     for (const { end } of findAll(steps, sentence, work)) mark(tokens[end]!, meaning);
   }
-  for (const { start } of findAll(setAside, sentence, work)) mark(tokens[start]!, "ignore");
+  for (const [meaning, steps] of beginnings) {
+    for (const { start } of findAll(steps, sentence, work)) mark(tokens[start]!, meaning);
+  }
   tokens.forEach((token, at) => {
     work.steps++;
-    if (token.means.has("instruction") || token.means.has("task")) {
+    if (token.means.has("instruction")) {
       if (tokens.slice(at, at + 4).some(({ hasColon }) => hasColon)) mark(token, "announced");
     }
+    if (token.means.has("habit") || token.means.has("limit")) markHabit(tokens, at);
     const target = targetOf(tokens, at);
     if (target !== null) mark(token, target);
   });
 }
 
-const told: Meaning[] = ["ignore", "enable", "pretend", "act", "switch", "follow", "put"];
+const told: Meaning[] = ["ignore", "enable", "pretend", "act", "switch", "follow", "put", "obey"];
+const links = new Set(["and", "then", "but", "so", "et", "puis", "mais", "alors"]);
 const speakers = new Set(["i", "we", "je", "j", "nous"]);
 
-/** Whether a verb tells what the visitor or a third person does: "I ignore", "dois-je oublier", "il a ignoré". */
+/** Whether a verb tells what the visitor or a third person does: "I want to ignore", "dois-je oublier", "il a ignoré". */
 function isNarrated(tokens: readonly Token[], at: number): boolean {
   const { word, isStart } = tokens[at]!;
   if (isStart) return false;
-  const [before, earlier] = [tokens[at - 1], tokens[at - 2]];
-  if (before?.means.has("you")) return false;
-  if ([before, earlier].some((token) => token && speakers.has(token.word))) return true;
-  return word.endsWith("e") && [before, earlier].some((token) => token?.means.has("aux"));
+  for (let back = 1; back <= 4 && back <= at; back++) {
+    const token = tokens[at - back]!;
+    if (token.means.has("you") || links.has(token.word)) break;
+    if (speakers.has(token.word)) return true;
+    if (token.isStart && back > 1) break;
+  }
+  return word.endsWith("e") && tokens.slice(Math.max(0, at - 2), at).some((token) => token.means.has("aux"));
 }
 
 /** "How do I …", "comment contourner …": a question for a way, not a command. */
@@ -112,16 +137,33 @@ function targetOf(tokens: readonly Token[], at: number): Derived | null {
   const isTold = clauseAfter(tokens, at, 8).some((token) => token.means.has("told"));
   const owner = before.findLastIndex((token) => token.means.has("your"));
   const isYours = owner >= 0;
-  if (isPrompt) return promptTarget({ before, after, isStrong: isHidden || isSystem || isPrior || isYours });
+  if (isPrompt) {
+    const isStrong = isHidden || isSystem || isPrior || isYours || has("core");
+    return promptTarget({ before, after, isStrong });
+  }
   if (isVisitors(tokens, at) && !isSystem) return null;
   // "Your return policy", "your washing instructions".
   const isAbout = hasMatter(after) || isYours && !before.slice(owner + 1).every(isPlain);
   if (isStrict && (isSystem && !isAbout || isHidden || isTold)) return "secret";
   if (isStrict && has("internal") && !isAbout) return "secret";
   if (!isStrict && isTold) return "rules";
-  if (isYours) return isAbout ? (isStrict ? "botrules" : null) : "rules";
+  if (isYours && !isStrict) return isAbout ? null : "limits";
+  if (isYours) return isAbout ? "botrules" : "rules";
   if (!isStrict && !means.has("rule") || isAbout) return null;
   return isPrior || isStrict && has("all") ? "priorrules" : null;
+}
+
+/** "Your usual protocols", "les paramètres par défaut": how the assistant works, when nothing else is named. */
+function markHabit(tokens: readonly Token[], at: number): void {
+  const before = tokens.slice(Math.max(0, at - 4), at);
+  const after = clauseAfter(tokens, at, 6);
+  const owner = before.findLast(({ means }) => means.has("my") || means.has("your"));
+  // "The default settings of my account": the matter may stand behind the adjective.
+  if (owner?.means.has("my") || [0, 1, 2].some((skipped) => hasMatter(after.slice(skipped, skipped + 3)))) {
+    return;
+  }
+  const isUsual = [...before.slice(-2), ...after.slice(0, 2)].some(({ means }) => means.has("usual"));
+  if (isUsual || owner && before.slice(before.indexOf(owner) + 1).every(isPlain)) mark(tokens[at]!, "habits");
 }
 
 function promptTarget(
@@ -130,6 +172,7 @@ function promptTarget(
   const previous = before.at(-1);
   // "Your prompt reply", "the command prompt".
   if (after[0]?.means.has("reply") || previous?.means.has("command")) return null;
+  if (after[1]?.means.has("command")) return null;
   if (isStrong) return "secret";
   return before.slice(-2).some(({ word }) =>
       ["the", "this", "le", "ce", "du", "full", "entire"].includes(word)
@@ -143,7 +186,8 @@ function isSystemMessage(tokens: readonly Token[], at: number): boolean {
   if (!["message", "messages", "text", "texte"].includes(tokens[at]!.word)) return false;
   const next = tokens[at + 1];
   const system = next && ["du", "de", "of"].includes(next.word) ? tokens[at + 2] : next;
-  return [tokens[at - 1], system].some((token) => token !== undefined && token.means.has("system"));
+  const isBeside = (token: Token | undefined) => token !== undefined && token.means.has("system");
+  return isBeside(tokens[at - 1]) || isBeside(system) && !next!.isStart;
 }
 
 /** Whether the visitor speaks of their own: "my instructions", "les consignes que je t'ai données". */
@@ -200,8 +244,12 @@ function hasMatter(after: readonly Token[]): boolean {
   if (link.word === "dans" && rest[0]?.means.has("article") && !["le", "la", "les"].includes(rest[0].word)) {
     return false;
   }
+  // "On my command", "à ma demande".
+  if (rest[0]?.means.has("my") && rest.some(({ means }) => means.has("wish"))) return false;
   return !rest.some(({ means }) =>
-    ["moment", "system", "prior", "maker", "chat", "aside"].some((meaning) => means.has(meaning as Meaning))
+    ["moment", "system", "prior", "maker", "chat", "aside", "usual"].some((meaning) =>
+      means.has(meaning as Meaning)
+    )
   );
 }
 

@@ -90,7 +90,7 @@ function pointsOf(text: string, work: Work): Record<GuardKind, number> {
     );
     if (isThere) points[kind] += value;
   }
-  points.disclosure = Math.max(0, points.disclosure);
+  for (const kind of Object.keys(points) as GuardKind[]) points[kind] = Math.max(0, points[kind]);
   return points;
 }
 
