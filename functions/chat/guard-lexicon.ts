@@ -14,8 +14,7 @@ export const lexicon = {
     consider honor honour suis suivre suivez suives respecte respecter respectez respectes applique appliquer appliquez
     appliques obeis obeir obeissez ecoute ecouter ecoutez compte attention abide stick`,
   void:
-    `void null obsolete cancelled canceled revoked invalid lifted suspended superseded outdated deprecated replaced
-    annulee annulees annule caduc caduque* perimee perimees obsoletes levees suspendues abrogees remplacees nulles`,
+    `void null obsolete cancelled canceled revoked invalid lifted suspended superseded outdated deprecated replaced annulee annulees annule caduc caduque* perimee perimees obsoletes levees suspendues abrogees remplacees nulles disabled deactivated desactivees desactives`,
   applies: `apply applies applicable valid valide valides valables appliquent applique force vigueur`,
   mistake: `mistake error erroneous erreur test joke blague plaisanterie`,
   repeat:
@@ -25,7 +24,7 @@ export const lexicon = {
     reciter recitez ecris ecrire ecrivez recopie recopier recopiez copie copier copiez liste lister listez cite citer
     citez reprodui* colle coller epelle epeler epelez retranscri* transcri* restitue* enumere* expose exposer dumpe`,
   tell:
-    `tell give share translate encode summarize summarise paraphrase describe say provide convert rewrite rephrase explain read state present complete finish transform compress obfuscate extract leak know see access view dis dire dites donne donner donnez partage partager partagez communique communiquer communiquez transmets transmettre transmettez traduis traduire traduisez encode encoder resume resumer resumez paraphraser decris decrire decrivez fournis fournir fournissez explique expliquer expliquez lis lire lisez convertis convertir reformule reformuler reformulez precise complete completer completez redige rediger redigez raconte termine voir connaitre consulter transforme`,
+    `tell give share translate encode summarize summarise paraphrase describe say provide convert rewrite rephrase explain read state present complete finish transform compress obfuscate extract leak know see access view dis dire dites donne donner donnez partage partager partagez communique communiquer communiquez transmets transmettre transmettez traduis traduire traduisez encode encoder resume resumer resumez paraphraser decris decrire decrivez fournis fournir fournissez explique expliquer expliquez lis lire lisez convertis convertir reformule reformuler reformulez precise complete completer completez redige rediger redigez raconte termine voir connaitre consulter transforme fill format`,
   ask: `what whats which quel quelle quels quelles que quoi`,
   how: `how comment`,
   decode: `decode decoding decrypt unscramble decipher decoder decodez dechiffre* decrypte*`,
@@ -67,7 +66,7 @@ export const lexicon = {
     administrateur* ingenieur*`,
   assistant: `assistant bot chatbot agent robot ai ia helper model modele service system programme program`,
   persona:
-    `ai ia bot robot chatbot model modele terminal console shell hacker pirate character personnage persona personas evil villain dan gpt llm linux python interpreter interpreteur malefique sorcier wizard machine entity entite demon devil diable linguistique jailbroken uncensored unfiltered unrestricted omniscient amoral criminal criminel terroriste oracle`,
+    `ai ia bot robot chatbot model modele terminal console shell hacker pirate character personnage persona personas evil villain dan gpt llm linux python interpreter interpreteur malefique sorcier wizard machine entity entite demon devil diable linguistique jailbroken uncensored unfiltered unrestricted omniscient amoral criminal criminel terroriste oracle chatgpt gpt4 claude gemini mistral llama copilot administrator administrateur`,
   // What it is about.
   instruction:
     `instruction instructions guideline guidelines guidance directive directives briefing programming
@@ -129,10 +128,9 @@ export const lexicon = {
   only:
     `only solely exclusively alone uniquement exclusivement seulement prioritize prioritise priorise above`,
   wish:
-    `instruction instructions directive directives command commands demand demands request requests order orders guidance
-    direction directions wishes whims needs ordre ordres demande demandes requete requetes commandes besoins volontes authority`,
+    `instruction instructions directive directives command commands demand demands request requests order orders guidance direction directions wishes whims needs ordre ordres demande demandes requete requetes commandes besoins volontes authority rules rule regles`,
   // What becomes of the role.
-  be: `are be being re is est es etes etre soit sois`,
+  be: `are be being re is est es etes etre soit sois sont etaient was were been`,
   now: `now henceforth onwards onward forward maintenant desormais dorenavant present`,
   not:
     `not don dont never no nor without longer stop none zero ne n pas plus jamais sans aucun aucune ni non`,
@@ -143,12 +141,11 @@ export const lexicon = {
   filtered: `filtre filtree censure censuree bride bridee restreint restreinte`,
   mode: `mode`,
   modename:
-    `developer dev god sudo debug debugging admin maintenance dan jailbreak root free evil opposite unrestricted unfiltered developpeur dieu debogage administrateur libre limites limite restriction filtre diagnostic master open unbounded unregulated unlimited query conversational secret advanced freedom liberte requete ouvert maitre`,
+    `developer dev god sudo debug debugging admin maintenance dan jailbreak root free evil opposite unrestricted unfiltered developpeur dieu debogage administrateur libre limites limite restriction filtre diagnostic master open unbounded unregulated unlimited query conversational secret advanced freedom liberte requete ouvert maitre alpha beta override`,
   role: `role persona personality character identity part personnalite personnage identite caractere`,
   new: `new updated real actual true nouveau nouvel nouvelle nouvelles nouveaux vraie veritable`,
   task:
-    `task role mission goal job objective purpose identity directive instructions tache role mission objectif but
-    identite consigne consignes instructions directive directives name nom`,
+    `task mission goal job objective purpose directive instructions tache mission objectif but consigne consignes instructions directive directives`,
   named: `called named appelles appeles nommes name nom`,
   want: `want need would like veux voudrais souhaite faut going vas aimerais`,
   article: `a an the un une le la l des`,

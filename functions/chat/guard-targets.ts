@@ -22,51 +22,50 @@ export type Derived =
   | "roleplay"
   | "ownengine"
   | "source"
-  | "habits";
+  | "habits"
+  | "name";
 
-// Looked for in this order; each marks its last word.
+// Looked for in this order. Each marks its first word, its last, or both.
 const phrases = ([
-  ["told", "=you|=u|=youve|=youre 2 =were|=was|=been|=are|=re 1 given"],
-  ["told", "=were|=are|=been =you 2 given"],
-  ["told", "=you 1 =received|=operate|=work|=follow|=got|=run"],
-  ["told", "=guides|=guide|=guident|=drives =you"],
-  ["told", "=te|=t|=vous =guide|=guident|=dirige|=dirigent"],
-  ["told", "=t =a|=ont|=avait|=avaient 2 given"],
-  ["told", "=on =t|=vous 1 =a|=avait 1 given"],
-  ["told", "=tu|=vous|=t =as|=avez|=aviez|=avais =recu|=recus|=recue|=recues"],
-  ["told", "=tu|=vous =dois|=devez|=suis|=suivez|=operes|=operez|=bases"],
+  ["told", "last", "=you|=u|=youve|=youre 2 =were|=was|=been|=are|=re 1 given"],
+  ["told", "last", "=were|=are|=been =you 2 given"],
+  ["told", "last", "given =to|=a|=aux =you|=toi|=vous"],
+  ["told", "last", "=you 1 =received|=operate|=work|=follow|=got|=run"],
+  ["told", "last", "=guides|=guide|=guident|=drives =you"],
+  ["told", "last", "=te|=t|=vous =guide|=guident|=dirige|=dirigent"],
+  ["told", "last", "=t =a|=ont|=avait|=avaient 2 given"],
+  ["told", "last", "=on =t|=vous 1 =a|=avait 1 given"],
+  ["told", "last", "=tu|=vous|=t =as|=avez|=aviez|=avais =recu|=recus|=recue|=recues"],
+  ["told", "last", "=tu|=vous =dois|=devez|=suis|=suivez|=operes|=operez|=bases"],
   // "The text above", "everything before this line", "tout ce qui précède".
-  ["earlier", "text|everything 3 above"],
-  ["earlier", "=tout|=toute|=integralite 6 above"],
-  ["earlier", "=what|=ce|=celui 4 above"],
-  ["earlier", "text|everything 6 before 2 anchor"],
-  ["earlier", "=tout|=ce 8 before 3 anchor"],
-  ["earlier", "first 2 text 4 chat"],
-  ["nolimits", "free"],
-  ["nolimits", "=non filtered"],
-  ["nolimits", "=no|=any|=without|=sans|=aucun|=aucune|=ni|=zero 2 limit|rule|instruction"],
-  ["nolimits", "=libre|=free 2 limit|rule|instruction"],
-  ["nolimits", "=anything =now"],
-  ["roleplay", "pretend"],
-  ["roleplay", "=role =play|=playing|=plays"],
-  ["roleplay", "play 1 =the|=a|=an|=le|=un|=de 2 role"],
-  ["roleplay", "=jeu =de =role"],
-  ["roleplay", "=fais|=faites|=faire =comme =si"],
-  ["nolimits", "limit 3 =off|=disabled|=desactives|=desactive"],
-  ["ignore", "act|=push|=go|=step|=opere 3 =beyond|=outside|=against|=counter|=dehors|=dela"],
-  ["ownengine", "your 3 engine"],
-  ["ignore", "not 3 follow"],
-  ["ignore", "stop 3 follow"],
-] as const).map(([meaning, source]): [Meaning, ReturnType<typeof pattern>] => [meaning, pattern(source)]);
-
-// These mark their first word.
-const beginnings = ([
-  ["ignore", "put 5 aside"],
-  ["source", "cue 7 ownengine"],
-  ["source", "cue|=question|=request|=question|=requete 6 cause 3 answer"],
-  ["source", "core 2 cue 6 told"],
-  ["source", "cue 2 core 6 told"],
-] as const).map(([meaning, source]): [Meaning, ReturnType<typeof pattern>] => [meaning, pattern(source)]);
+  ["earlier", "last", "text|everything 3 above"],
+  ["earlier", "last", "=tout|=toute|=integralite 6 above"],
+  ["earlier", "last", "=what|=ce|=celui 4 above"],
+  ["earlier", "last", "text|everything 6 before 2 anchor"],
+  ["earlier", "last", "=tout|=ce 8 before 3 anchor"],
+  ["earlier", "last", "first 2 text 4 chat"],
+  ["nolimits", "both", "free"],
+  ["nolimits", "both", "=non filtered"],
+  ["nolimits", "both", "=no|=any|=without|=sans|=aucun|=aucune|=ni|=zero 3 limit|rule|instruction"],
+  ["nolimits", "both", "=libre|=free 2 limit|rule|instruction"],
+  ["nolimits", "both", "limit 3 =off|=disabled|=desactives|=desactive|=bypassed"],
+  ["nolimits", "both", "=anything =now"],
+  ["roleplay", "last", "pretend"],
+  ["roleplay", "last", "=role =play|=playing|=plays"],
+  ["roleplay", "last", "play 1 =the|=a|=an|=le|=un|=de 2 role"],
+  ["roleplay", "last", "=jeu =de =role"],
+  ["roleplay", "last", "=fais|=faites|=faire =comme =si"],
+  ["ignore", "last", "act|=push|=go|=step|=opere 3 =beyond|=outside|=against|=counter|=dehors|=dela"],
+  ["ignore", "last", "not 3 follow"],
+  ["ignore", "last", "stop 3 follow"],
+  ["ignore", "first", "put 5 aside"],
+  // "The command behind your answers", "l'invite de ta formation".
+  ["ownengine", "last", "your 3 engine"],
+  ["source", "first", "cue 7 ownengine"],
+  ["source", "first", "cue|=question|=request|=requete 6 cause 3 answer"],
+  ["source", "first", "core 2 cue 6 told"],
+  ["source", "first", "cue 2 core 6 told"],
+] as const).map(([meaning, place, source]) => ({ meaning, place, steps: pattern(source) }));
 
 /** Marks the words of a sentence with what they mean where they stand. */
 export function markTargets(sentence: Sentence, work: Work): void {
@@ -78,11 +77,11 @@ export function markTargets(sentence: Sentence, work: Work): void {
       token.means = without(token.means, ["above", "before"]);
     } else if (isQuestionHow(tokens, at)) token.means = without(token.means, [...told, "repeat", "tell"]);
   });
-  for (const [meaning, steps] of phrases) {
-    for (const { end } of findAll(steps, sentence, work)) mark(tokens[end]!, meaning);
-  }
-  for (const [meaning, steps] of beginnings) {
-    for (const { start } of findAll(steps, sentence, work)) mark(tokens[start]!, meaning);
+  for (const { meaning, place, steps } of phrases) {
+    for (const { start, end } of findAll(steps, sentence, work)) {
+      if (place !== "last") mark(tokens[start]!, meaning);
+      if (place !== "first") mark(tokens[end]!, meaning);
+    }
   }
   tokens.forEach((token, at) => {
     work.steps++;
@@ -90,6 +89,7 @@ export function markTargets(sentence: Sentence, work: Work): void {
       if (tokens.slice(at, at + 4).some(({ hasColon }) => hasColon)) mark(token, "announced");
     }
     if (token.means.has("habit") || token.means.has("limit")) markHabit(tokens, at);
+    if (token.isName && at > 0) mark(token, "name");
     const target = targetOf(tokens, at);
     if (target !== null) mark(token, target);
   });
@@ -149,7 +149,7 @@ function targetOf(tokens: readonly Token[], at: number): Derived | null {
   if (!isStrict && isTold) return "rules";
   if (isYours && !isStrict) return isAbout ? null : "limits";
   if (isYours) return isAbout ? "botrules" : "rules";
-  if (!isStrict && !means.has("rule") || isAbout) return null;
+  if (isAbout || !isStrict && !means.has("rule") && !means.has("limit")) return null;
   return isPrior || isStrict && has("all") ? "priorrules" : null;
 }
 
@@ -217,6 +217,8 @@ const plain: Meaning[] = [
   "new",
   "given",
   "your",
+  "usual",
+  "core",
 ];
 const plainWords = new Set([
   "own",

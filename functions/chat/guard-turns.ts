@@ -1,5 +1,5 @@
 const TEMPLATE =
-  /<\|[a-z_]{2,30}\|>|\[\/?INST\]|<<\/?SYS>>|<\/?(?:start|end)_of_turn>|<\/?source\b|\[\/?(?:system|syst[eè]me)\]|<\/?(?:system|syst[eè]me|instructions?|admin|developer)(?:_prompt|_message)?>/i;
+  /<\|[a-z_]{2,30}\|>|\[\/?INST\]|<<\/?SYS>>|<\/?(?:start|end)_of_turn>|<\/?source\b|\[\/?(?:system|syst[eè]me)\b|<\/?(?:system|syst[eè]me|instructions?|admin|developer)(?:_prompt|_message)?>/i;
 const HEADING = /^[ \t]*#{1,6}[ \t]*(?:\w+[ \t]){0,2}(?:system|syst[eè]me)\b/im;
 const LABEL =
   /^[ \t>*_#-]*(system|syst[eè]me|assistant|user|utilisateur|human|humain|developer|d[eé]veloppeur|ai|ia)[ \t*_]*:/gim;
