@@ -4,6 +4,8 @@ interface Step {
   /** How many words may stand before it. */
   gap: number;
   isStart: boolean;
+  /** Meanings, and words with a `=` before them. */
+  names: string[];
   meanings: Meaning[];
   words: string[];
 }
@@ -32,6 +34,7 @@ export function pattern(source: string): Pattern {
     steps.push({
       gap,
       isStart: part.startsWith("^"),
+      names,
       meanings: names.filter((name) => !name.startsWith("=")) as Meaning[],
       words: names.filter((name) => name.startsWith("=")).map((name) => name.slice(1)),
     });
@@ -40,13 +43,24 @@ export function pattern(source: string): Pattern {
   return steps;
 }
 
-/** The index of the pattern's last word in a sentence, -1 when it is not there. */
-export function find(steps: Pattern, { tokens }: Sentence, work: Work): number {
-  for (let at = 0; at < tokens.length; at++) {
-    const end = endOf(steps, tokens, { at, step: 0, work });
-    if (end >= 0) return end;
+/** Whether a pattern stands in a sentence. */
+export function matches(steps: Pattern, { tokens }: Sentence, work: Work): boolean {
+  return tokens.some((_, at) => endOf(steps, tokens, { at, step: 0, work }) >= 0);
+}
+
+/** What the words of a sentence mean, and the words themselves: most patterns need only a look at it. */
+export function contentsOf({ tokens }: Sentence): Set<string> {
+  const contents = new Set<string>();
+  for (const { word, means } of tokens) {
+    contents.add(`=${word}`);
+    for (const meaning of means) contents.add(meaning);
   }
-  return -1;
+  return contents;
+}
+
+/** Whether every step of a pattern has something in a sentence that it could be. */
+export function mayMatch(steps: Pattern, contents: ReadonlySet<string>): boolean {
+  return steps.every(({ names }) => names.some((name) => contents.has(name)));
 }
 
 /** Where all occurrences of a pattern begin and end, one for each beginning. */

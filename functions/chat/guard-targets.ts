@@ -1,4 +1,4 @@
-import { findAll, pattern, type Work } from "./guard-pattern.ts";
+import { contentsOf, findAll, mayMatch, pattern, type Work } from "./guard-pattern.ts";
 import type { Meaning, Sentence, Token } from "./guard-sentences.ts";
 
 /**
@@ -77,8 +77,11 @@ export function markTargets(sentence: Sentence, work: Work): void {
       token.means = without(token.means, ["above", "before"]);
     } else if (isQuestionHow(tokens, at)) token.means = without(token.means, [...told, "repeat", "tell"]);
   });
+  const contents = contentsOf(sentence);
   for (const { meaning, place, steps } of phrases) {
+    if (!mayMatch(steps, contents)) continue;
     for (const { start, end } of findAll(steps, sentence, work)) {
+      contents.add(meaning);
       if (place !== "last") mark(tokens[start]!, meaning);
       if (place !== "first") mark(tokens[end]!, meaning);
     }

@@ -8,6 +8,18 @@ const NONE: Meanings = new Set();
 const SHORTEST_STEM = 4, LONGEST_STEM = 12;
 // Shorter words with two letters swapped or one left out are too often other words.
 const SHORTEST_SWAPPED = 6, SHORTEST_GAPPED = 9;
+// The words that attacks misspell, since filters look for them.
+const MISSPELT = new Set<Word>([
+  "ignore",
+  "instruction",
+  "rule",
+  "limit",
+  "prompt",
+  "prior",
+  "system",
+  "hidden",
+  "repeat",
+]);
 // No word of the lexicon is so long: what is, may be several words without spaces.
 const SHORTEST_GLUED = 14, LONGEST_WORD = 16;
 
@@ -64,7 +76,8 @@ function readVocabulary(): Vocabulary {
     for (const word of words.split(/\s+/)) {
       const stem = word.replace("*", "");
       add(word === stem ? made.exact : made.stems, stem, meaning);
-      if (stem.length >= SHORTEST_SWAPPED) add(made.misspelt, signature(stem), meaning);
+      if (!MISSPELT.has(meaning) || stem.length < SHORTEST_SWAPPED) continue;
+      add(made.misspelt, signature(stem), meaning);
       if (stem.length < SHORTEST_GAPPED) continue;
       for (let gap = 1; gap < stem.length - 1; gap++) {
         add(made.misspelt, signature(stem.slice(0, gap) + stem.slice(gap + 1)), meaning);

@@ -1,6 +1,7 @@
+import { fold } from "../../shared/words.ts";
 import { visible } from "./guard-characters.ts";
 import { decoded, reversed, rotated } from "./guard-encodings.ts";
-import { find, type Work } from "./guard-pattern.ts";
+import { contentsOf, matches, mayMatch, type Work } from "./guard-pattern.ts";
 import { guardRules } from "./guard-rules.ts";
 import { type Sentence, sentencesIn } from "./guard-sentences.ts";
 import { markTargets } from "./guard-targets.ts";
@@ -57,6 +58,9 @@ export function weigh(
   return { finding, steps: work.steps };
 }
 
+// A text that makes sense backwards or in rot13 has one of these words of attacks in it.
+const TELLING = /ignor|instruct|prompt|syst|oubli|consign|regle|rule|directi|forget|regard|reveal|mode|role/;
+
 interface Reading {
   text: string;
   isDisguised: boolean;
@@ -66,8 +70,8 @@ function readings(message: string): Reading[] {
   const plain = visible(message);
   const found: Reading[] = [
     { text: plain, isDisguised: false },
-    { text: rotated(plain), isDisguised: true },
-    { text: reversed(plain), isDisguised: true },
+    ...[rotated(plain), reversed(plain)].filter((text) => TELLING.test(fold(text)))
+      .map((text) => ({ text, isDisguised: true })),
   ];
   const inner = decoded(plain);
   if (inner !== null) {
@@ -84,9 +88,11 @@ function pointsOf(text: string, work: Work): Record<GuardKind, number> {
   const points: Record<GuardKind, number> = { injection: turnPoints(text), role_override: 0, disclosure: 0 };
   const sentences: Sentence[] = sentencesIn(text);
   for (const sentence of sentences) markTargets(sentence, work);
+  const contents = sentences.map(contentsOf);
   for (const { kind, points: value, steps, notInQuestions } of guardRules()) {
-    const isThere = sentences.some((sentence) =>
-      !(notInQuestions && sentence.isQuestion) && find(steps, sentence, work) >= 0
+    const isThere = sentences.some((sentence, n) =>
+      !(notInQuestions && sentence.isQuestion) && mayMatch(steps, contents[n]!) &&
+      matches(steps, sentence, work)
     );
     if (isThere) points[kind] += value;
   }
