@@ -45,7 +45,10 @@ const rules: Record<GuardKind, [points: number, pattern: string, notInQuestions?
     [2, "allow 5 ignore"],
     [2, "obey|=listen|=ecoute|=ecoutez 4 =me|=moi", "statement"],
     [3, "usual 1 limit 3 not 2 applies", "statement"],
-    [3, "wish 4 =priority|=important|=precedence|=over|=above|=override 6 secret|rules|limits"],
+    [
+      3,
+      "wish 4 =priority|=important|=precedence|=over|=above|=override|=outrank|=outweigh|=priment|=avant 6 secret|rules|limits",
+    ],
     [3, "only 1 follow|obey my wish", "statement"],
     [2, "ignore 2 above|=precede"],
   ],
@@ -74,7 +77,6 @@ const rules: Record<GuardKind, [points: number, pattern: string, notInQuestions?
     [3, "^enable 3 modename 1 mode"],
     [3, "^enable 2 mode 4 modename"],
     [-3, "mode 2 =on|=of|=sur|=de|=du article|my"],
-    [1, "=dan"],
     [3, "=you|=tu|=vous 3 enable 3 mode 2 modename"],
     [3, "=you|=to|=and 3 enable 3 modename 1 mode"],
     [
@@ -104,7 +106,7 @@ const rules: Record<GuardKind, [points: number, pattern: string, notInQuestions?
     [4, "ask|repeat|tell 5 source"],
     [3, "assistant 14 repeat 3 =their|=its|=ses|=leurs 1 instruction"],
     [2, "=in|=from|=of|=de|=dans|=du your 1 config"],
-    [3, "=complete|=complete|=finish|=fill 6 my 1 instruction|prompt"],
+    [3, "=complete|=finish|=fill|=termine|=finis|=continue 6 my 1 instruction|prompt"],
     [1, "pretend 3 secret|rules"],
     [2, "source"],
     [3, "repeat 6 earlier"],

@@ -1,6 +1,6 @@
 import { fold } from "../../shared/words.ts";
 import { asSeen, leetReadings } from "./guard-characters.ts";
-import type { Derived } from "./guard-targets.ts";
+import type { Derived } from "./guard-phrases.ts";
 import type { Word } from "./guard-lexicon.ts";
 import { knownMeanings, meaningsOf, unglue } from "./guard-vocabulary.ts";
 
@@ -42,6 +42,7 @@ export function sentencesIn(text: string): Sentence[] {
   };
   for (const line of text.replace(SPACED, (run) => run.replace(GAPS, "")).split(/[\r\n]+/)) {
     let isStart = true;
+    const before = tokens.length;
     for (const [chunk] of line.matchAll(/\S+/g)) {
       isStart ||= /^["«“‘'(\[<{*#—–-]/.test(chunk);
       for (const token of tokensOf(chunk)) {
@@ -60,7 +61,8 @@ export function sentencesIn(text: string): Sentence[] {
         isStart = true;
       }
     }
-    if (tokens.length >= SHORTEST_SENTENCE) close(false);
+    // A line of a word or two goes on in the next one.
+    if (tokens.length - before >= SHORTEST_SENTENCE) close(false);
   }
   close(false);
   return sentences;

@@ -73,7 +73,7 @@ function vocabulary(): Vocabulary {
 function readVocabulary(): Vocabulary {
   const made: Vocabulary = { exact: new Map(), stems: new Map(), misspelt: new Map() };
   for (const [meaning, words] of Object.entries(lexicon) as [Word, string][]) {
-    for (const word of words.split(/\s+/)) {
+    for (const word of words.trim().split(/\s+/)) {
       const stem = word.replace("*", "");
       add(word === stem ? made.exact : made.stems, stem, meaning);
       if (!MISSPELT.has(meaning) || stem.length < SHORTEST_SWAPPED) continue;

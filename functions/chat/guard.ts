@@ -4,7 +4,7 @@ import { decoded, reversed, rotated } from "./guard-encodings.ts";
 import { contentsOf, matches, mayMatch, type Work } from "./guard-pattern.ts";
 import { guardRules } from "./guard-rules.ts";
 import { type Sentence, sentencesIn } from "./guard-sentences.ts";
-import { markTargets } from "./guard-targets.ts";
+import { markMeanings } from "./guard-meanings.ts";
 import { turnPoints } from "./guard-turns.ts";
 
 /** What an attack on an assistant is after. */
@@ -87,7 +87,7 @@ function readings(message: string): Reading[] {
 function pointsOf(text: string, work: Work): Record<GuardKind, number> {
   const points: Record<GuardKind, number> = { injection: turnPoints(text), role_override: 0, disclosure: 0 };
   const sentences: Sentence[] = sentencesIn(text);
-  for (const sentence of sentences) markTargets(sentence, work);
+  for (const sentence of sentences) markMeanings(sentence, work);
   const contents = sentences.map(contentsOf);
   for (const { kind, points: value, steps, notInQuestions } of guardRules()) {
     const isThere = sentences.some((sentence, n) =>
@@ -101,7 +101,7 @@ function pointsOf(text: string, work: Work): Record<GuardKind, number> {
 }
 
 function severityOf(points: number): Severity {
-  if (points >= 9) return "critical";
-  if (points >= 6) return "high";
-  return points >= 4 ? "medium" : "low";
+  if (points >= 11) return "critical";
+  if (points >= 8) return "high";
+  return points >= 5 ? "medium" : "low";
 }
