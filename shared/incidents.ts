@@ -7,7 +7,7 @@ type Incident = Parameters<Rpc["reportIncident"]>[0];
 const reported = new WeakMap<Pick<Rpc, "reportIncident">, { hour: number; subjects: Set<string> }>();
 const maxSubjects = 10_000;
 
-/** Reports an incident, at most once per kind, subject and hour from this process; the database keeps one row for it. */
+/** Reports an incident, at most once per kind, severity, subject and hour from this process; the database keeps one row. */
 export async function reportIncident(deps: Pick<Deps, "rpc" | "now">, incident: Incident): Promise<void> {
   const hour = Math.floor(deps.now().getTime() / 3_600_000);
   let seen = reported.get(deps.rpc);
@@ -15,7 +15,7 @@ export async function reportIncident(deps: Pick<Deps, "rpc" | "now">, incident: 
     seen = { hour, subjects: new Set() };
     reported.set(deps.rpc, seen);
   }
-  const name = `${incident.kind} ${incident.subject}`;
+  const name = `${incident.kind} ${incident.severity} ${incident.subject}`;
   if (seen.subjects.has(name)) return;
   seen.subjects.add(name);
   await deps.rpc.reportIncident(incident);

@@ -8,6 +8,8 @@ import { type Ask, newMessages, questionOf } from "./ask.ts";
 import { type ChatCaller, identityOf } from "./caller.ts";
 import { type ConversationMessage, storedConversation, toolMetadata, wordsOf } from "./conversation.ts";
 import { denial, reportDenial } from "./denial.ts";
+import type { Attack } from "./guard.ts";
+import { attackIn, reportAttack, type Suspect, suspectOf, withoutAttacks } from "./guard-watch.ts";
 import type { Idempotency } from "./idempotency.ts";
 import { understand, type Understanding } from "./memory.ts";
 import type { Protocol } from "./protocol.ts";
@@ -31,6 +33,9 @@ export interface Turn {
   understood: Understanding;
   /** Who asks, as the client names them; believed where the admission says `visitor_verified`. */
   visitorId: string | null;
+  /** What the guard found in the question: then it is refused. */
+  attack: Attack | null;
+  suspect: Suspect;
   /** What the client asks of the model. */
   wishes: Wishes;
   /** When the request came, on the clock of `performance.now()`. */
@@ -89,6 +94,11 @@ export async function admit(
   }
   const conversation = known(asked, admission);
   const question = questionOf(conversation);
+  const suspect = suspectOf(admission, { named: sessionId, address });
+  const attack = attackIn(question, admission.flags);
+  if (attack) {
+    deps.background(reportAttack(attack, deps, { suspect, turnId: admission.turn_id, where: "question" }));
+  }
   const traceContext = continueTrace(request.headers);
   return {
     admission,
@@ -98,6 +108,8 @@ export async function admit(
     visitorId: asked.visitorId ?? null,
     notes,
     language,
+    attack,
+    suspect,
     wishes,
     startedAt,
     requestId,
@@ -135,9 +147,9 @@ function whatIsNew(asked: Ask) {
  * The conversation that the model gets. With a session what is stored of it counts, and of what the client sent only the
  * end; unless that has no question, since a long one did not fit: then the client's own words serve.
  */
-function known(asked: Ask, { history }: Admitted): ConversationMessage[] {
+function known(asked: Ask, { history, flags }: Admitted): ConversationMessage[] {
   const { conversation, sessionId } = asked;
-  if (sessionId === undefined) return conversation;
-  const whole = [...storedConversation(history), ...newMessages(asked)];
-  return whole.some(({ role }) => role === "user") ? whole : conversation;
+  if (sessionId === undefined) return withoutAttacks(conversation, flags);
+  const whole = [...storedConversation(history), ...withoutAttacks(newMessages(asked), flags)];
+  return whole.some(({ role }) => role === "user") ? whole : withoutAttacks(conversation, flags);
 }

@@ -5,12 +5,16 @@ import { traceHeaders } from "../../shared/trace-context.ts";
 import type { Turn } from "./admission.ts";
 import type { Attempts } from "./attempts.ts";
 import { type AnswerEnd, callModels } from "./calls.ts";
+import { createCanary } from "./canary.ts";
+import { createScreen, type ScreenedText } from "./canary-screen.ts";
 import type { Candidate } from "./candidates.ts";
-import { type Citation, CitedText, type Filtered } from "./citations.ts";
+import type { Citation } from "./citations.ts";
+import type { GuardKind } from "./guard.ts";
+import { refusal } from "./guard-refusals.ts";
 import { reportFinding } from "./health.ts";
 import { readModel, type ToolCall } from "./model-stream.ts";
 import { buildPrompt } from "./prompt.ts";
-import { retrieve } from "./retrieval.ts";
+import { nothingFound, retrieve } from "./retrieval.ts";
 import { turnSettings } from "./settings.ts";
 import { callOptions, mayCall, wantsJson } from "./wishes.ts";
 
@@ -21,6 +25,8 @@ export interface Answer {
   /** The client's tools that the model wants called before it goes on. */
   toolCalls: ToolCall[];
   retrieved: Match[];
+  /** What the guard refused: the question, or an answer that told the instructions; null when nothing. */
+  guarded: GuardKind | null;
   /** Milliseconds from the request to the model's first token; null when there was none. */
   firstTokenMs: number | null;
   end: AnswerEnd;
@@ -42,20 +48,33 @@ type AnswerDeps = Pick<Deps, "rpc" | "embed" | "log" | "background">;
 export async function answer(turn: Turn, deps: AnswerDeps, options: AnswerOptions): Promise<Answer> {
   const { candidates, attempts, signal, say, cite, call } = options;
   const { timings } = turn;
-  const { agent } = turn.admission;
+  const { agent, flags } = turn.admission;
   const result = nothing({ kind: "aborted" });
+  const ending = endingWith(signal);
+  let isLeaked = false;
   try {
-    const found = await retrieve(turn, deps, signal);
+    result.guarded = turn.attack?.kind ?? null;
+    const found = turn.attack ? nothingFound : await retrieve(turn, deps, signal);
     result.retrieved = found.chunks;
     const settings = turnSettings(agent.config);
-    const prompt = buildPrompt(turn, found, settings.promptTokens);
-    const cited = wantsJson(turn.wishes) ? verbatim : new CitedText(prompt.chunks, turn.question);
+    const canary = flags.conversation_guard ? createCanary() : null;
+    const prompt = buildPrompt(turn, found, {
+      budget: settings.promptTokens,
+      roleLock: flags.role_lock,
+      canary,
+    });
+    const screen = createScreen(prompt, { canary, question: turn.question, isJson: wantsJson(turn.wishes) });
     attempts.prompt = prompt.messages;
-    const pass = ({ text, citations }: Filtered) => {
+    const leave = () => {
+      isLeaked = true;
+      ending.abort();
+    };
+    const pass = ({ text, citations, isLeak }: ScreenedText) => {
       result.text += text;
       if (text !== "") say(text);
       result.citations.push(...citations);
       citations.forEach(cite);
+      if (isLeak) leave();
     };
     const modelCall = {
       prompt: prompt.messages,
@@ -69,16 +88,17 @@ export async function answer(turn: Turn, deps: AnswerDeps, options: AnswerOption
       timings.set("first_token", performance.now() - calledAt);
     };
     const readOptions = {
-      signal,
+      signal: ending.signal,
       onText: (text: string) => {
         begin();
         attempts.receive(text);
-        pass(cited.push(text));
+        if (!isLeaked) pass(screen.push(text));
       },
       onUnsaid: (text: string) => attempts.receive(text),
       onToolCall: (tool: ToolCall) => {
-        if (!mayCall(turn.wishes, result.toolCalls)) return;
+        if (isLeaked || !mayCall(turn.wishes, result.toolCalls)) return;
         begin();
+        if (screen.isLeak(tool.arguments)) return leave();
         result.toolCalls.push(tool);
         call(tool);
       },
@@ -95,23 +115,31 @@ export async function answer(turn: Turn, deps: AnswerDeps, options: AnswerOption
       },
     );
     timings.set("model", performance.now() - calledAt);
-    pass(cited.end());
+    if (!isLeaked) pass(screen.end());
     result.end = heard(end, result);
+    if (isLeaked) {
+      result.guarded = "disclosure";
+      result.end = { kind: "finished", finishReason: "content-filter" };
+      const refused = refusal("disclosure", turn.language, agent.language);
+      pass({ text: result.text === "" ? refused : `\n\n${refused}`, citations: [], isLeak: false });
+    }
   } catch (error) {
     if (!signal.aborted) result.end = { kind: "failed", problem: toProblem(error) };
   }
   return result;
 }
 
-// Brackets around numbers are no markers in JSON.
-const verbatim: Pick<CitedText, "push" | "end"> = {
-  push: (text) => ({ text, citations: [] }),
-  end: () => ({ text: "", citations: [] }),
-};
+/** Ends with a signal, or earlier. */
+function endingWith(signal: AbortSignal): AbortController {
+  const ending = new AbortController();
+  if (signal.aborted) ending.abort(signal.reason);
+  signal.addEventListener("abort", () => ending.abort(signal.reason), { once: true });
+  return ending;
+}
 
 /** An answer of which nothing came. */
 export function nothing(end: AnswerEnd): Answer {
-  return { text: "", citations: [], toolCalls: [], retrieved: [], firstTokenMs: null, end };
+  return { text: "", citations: [], toolCalls: [], retrieved: [], guarded: null, firstTokenMs: null, end };
 }
 
 /** Blanks, or calls of tools that nobody offered, are no answer. */

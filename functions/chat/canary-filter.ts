@@ -20,8 +20,8 @@ export interface Screened {
 export const LONGEST_RUN = 40;
 /** So many letters of the canary are no chance; the end of an answer cannot become more than it is. */
 const CANARY_RUN = 8, CANARY_END = 6;
-/** One letter of a canary is any text's; from two on it is held back. */
-const CANARY_HELD = 2;
+/** Fewer letters of a canary are any text's; from so many on they are held back. */
+const CANARY_HELD = 4;
 
 /**
  * Stands between a model and its reader: passes an answer on until it begins to quote the instructions. Letters alone

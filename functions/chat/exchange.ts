@@ -9,6 +9,7 @@ import type { Ask } from "./ask.ts";
 import { callerOf } from "./caller.ts";
 import { type Candidate, candidatesOf, firstReady } from "./candidates.ts";
 import { EVENT_STREAM_HEADERS, EventStream } from "./events.ts";
+import { refusing } from "./guard-model.ts";
 import type { Exchange, Protocol } from "./protocol.ts";
 import { readIdempotency } from "./idempotency.ts";
 import { replayed } from "./replay.ts";
@@ -32,7 +33,7 @@ export function exchange<A extends Ask>(
     const turn = await admit(asked, deps, { request, caller, protocol, idempotency, requestId, startedAt });
     if ("replay" in turn) return again(turn.replay, { asked, requestId, protocol });
     const headers = turnHeaders(turn.admission, deps.now());
-    const candidates = candidatesOf(turn.admission, deps);
+    const candidates = turn.attack ? [refusing(turn, turn.attack)] : candidatesOf(turn.admission, deps);
     const model = await firstReady(candidates);
     if (!model) throw withHeaders((await failTurn(turn, deps, candidates)).problem, headers);
     const sending = {

@@ -14,7 +14,7 @@ export type GuardKind = "injection" | "role_override" | "disclosure";
 export type Severity = "low" | "medium" | "high" | "critical";
 
 /** What the guard found in a message. */
-export interface Finding {
+export interface Attack {
   kind: GuardKind;
   severity: Severity;
 }
@@ -34,17 +34,17 @@ const DISGUISE = 2;
  * What a visitor's message tries to make of the assistant, or null when it is an ordinary one. Reads English and
  * French, and the same in other letters, spaced out, misspelt, reversed or encoded. The work grows with the message.
  */
-export function inspect(message: string, options: GuardOptions = {}): Finding | null {
-  return weigh(message, options).finding;
+export function inspect(message: string, options: GuardOptions = {}): Attack | null {
+  return weigh(message, options).attack;
 }
 
 /** What `inspect` says, and how many steps it took. */
 export function weigh(
   message: string,
   { roleLock = true }: GuardOptions,
-): { finding: Finding | null; steps: number } {
+): { attack: Attack | null; steps: number } {
   const work: Work = { steps: 0 };
-  let finding: Finding | null = null;
+  let attack: Attack | null = null;
   let most = 0;
   for (const { text, isDisguised } of readings(message)) {
     const points = pointsOf(text, work);
@@ -53,9 +53,9 @@ export function weigh(
     if (total < ATTACK || total <= most) continue;
     most = total;
     const kind = (Object.keys(points) as GuardKind[]).reduce((a, b) => points[b] > points[a] ? b : a);
-    finding = { kind, severity: severityOf(total + (isDisguised ? DISGUISE : 0)) };
+    attack = { kind, severity: severityOf(total + (isDisguised ? DISGUISE : 0)) };
   }
-  return { finding, steps: work.steps };
+  return { attack, steps: work.steps };
 }
 
 // A text that makes sense backwards or in rot13 has one of these words of attacks in it.

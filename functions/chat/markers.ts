@@ -121,6 +121,17 @@ export function withoutMarkers(text: string): string {
   return plain;
 }
 
+/**
+ * A passage whose bracketed numbers cannot be taken for markers of an answer that quotes it: "[2]" becomes "(2)". In code
+ * they stay, since an answer's code has no markers.
+ */
+export function withoutBracketedNumbers(text: string): string {
+  return text.replace(
+    /`+[^`]*`+|\[ *\d+(?: *[,;] *\d+)* *\]/g,
+    (found) => found.startsWith("`") ? found : `(${found.slice(1, -1)})`,
+  );
+}
+
 /** Knows whether a character stands in a Markdown code span or fence; a span left open ends with its line. */
 class CodeSpans {
   #open = 0;

@@ -2,10 +2,11 @@ import type { LanguageModelV4Prompt } from "@ai-sdk/provider";
 import { invalid } from "../../shared/body.ts";
 import type { Problem } from "../../shared/errors.ts";
 import type { Match, Recalled } from "../../shared/results.ts";
-import { renderSources } from "../../shared/sources.ts";
+import { renderSources, type Source } from "../../shared/sources.ts";
 import { countTokens } from "../../shared/tokens.ts";
 import type { Admitted, Turn } from "./admission.ts";
 import { type ConversationMessage, modelMessages, splitAtQuestion, wordsOf } from "./conversation.ts";
+import { withoutBracketedNumbers } from "./markers.ts";
 import type { Understanding } from "./memory.ts";
 import { meaning, memoryParts } from "./prompt-memory.ts";
 import { type PromptTexts, promptTexts } from "./prompt-texts.ts";
@@ -17,6 +18,20 @@ export interface Prompt {
   messages: LanguageModelV4Prompt;
   /** The chunks that had room, in order: chunk `n`, counted from 1, is source `n`. */
   chunks: Match[];
+  /** What no answer may quote. */
+  instructions: string;
+  /** What it may quote though the instructions say it, too: facts, passages, the conversation. */
+  open: string[];
+}
+
+/** What a prompt takes besides its turn and what was found for it. */
+export interface PromptOptions {
+  /** The tokens that it may have. */
+  budget: number;
+  /** Whether the agent is told to keep its role. */
+  roleLock: boolean;
+  /** The mark of this turn's instructions, which tells when an answer quotes them; null when the guard is off. */
+  canary: string | null;
 }
 
 // Roles and separators cost a model a few tokens for each message.
@@ -37,16 +52,25 @@ export function buildPrompt(
     "admission" | "conversation" | "understood" | "notes" | "language" | "wishes"
   >,
   { chunks: found, recalled }: Found,
-  budget: number,
+  { budget, roleLock, canary }: PromptOptions,
 ): Prompt {
   const texts = promptTexts(language, admission.agent.language);
   const room = new Room(budget);
-  const instructions = [instructionsOf(admission, texts), texts.language].join("\n\n");
+  const instructions = [
+    instructionsOf(admission, texts),
+    texts.language,
+    ...(roleLock ? [texts.role] : []),
+    ...(canary === null ? [] : [texts.confidential]),
+  ].join("\n\n");
+  // Behind the instructions: providers reuse what they know of a prompt up to its first difference.
+  const mark = canary === null ? [] : [texts.canary(canary)];
   const [past, asked] = splitAtQuestion(conversation);
   const form = wantsJson(wishes) ? [texts.json] : [];
   const noted = notes === null ? [] : [texts.notes(notes)];
   const meant = meaning(understood, texts);
-  for (const text of [instructions, texts.sources, ...form, ...noted, ...meant, ...asked.map(wordsOf)]) {
+  for (
+    const text of [instructions, ...mark, texts.sources, ...form, ...noted, ...meant, ...asked.map(wordsOf)]
+  ) {
     room.spend(text);
   }
   // A question has its own limit; what a program adds to it could be as long as a request.
@@ -55,12 +79,27 @@ export function buildPrompt(
   const chunks = fitSources(found, room, past.length > 0 ? SOURCES_SHARE : 1);
   const sources = sourcesBlock(admission, chunks, texts);
   const messages: LanguageModelV4Prompt = [
-    { role: "system", content: [instructions, ...known, ...sources, ...meant, ...form].join("\n\n") },
+    {
+      role: "system",
+      content: [instructions, ...mark, ...known, ...sources, ...meant, ...form].join("\n\n"),
+    },
     // As a user's words: what a client sends must not have the weight of the agent's instructions.
     ...noted.map((text) => ({ role: "user" as const, content: [{ type: "text" as const, text }] })),
     ...modelMessages([...fitHistory(past, room), ...asked]),
   ];
-  return { messages, chunks };
+  return {
+    messages,
+    chunks,
+    instructions,
+    open: [
+      ...admission.facts.map(({ value }) => value),
+      ...chunks.flatMap(({ title, content }) => [title, content]),
+      ...known,
+      ...meant,
+      ...noted,
+      ...conversation.map(wordsOf),
+    ],
+  };
 }
 
 function tooLong({ spent, budget }: Room): Problem {
@@ -146,14 +185,22 @@ function fitSources(found: Match[], room: Room, share: number): Match[] {
   const limit = room.spent + room.left * share;
   const chunks: Match[] = [];
   for (const chunk of found) {
-    if (!room.fits(renderSources([chunk]), limit - room.spent)) break;
+    if (!room.fits(renderSources([asSource(chunk)]), limit - room.spent)) break;
     chunks.push(chunk);
   }
   return chunks;
 }
 
+function asSource({ title, heading, content }: Match): Source {
+  return {
+    title: withoutBracketedNumbers(title),
+    heading: heading === null ? null : withoutBracketedNumbers(heading),
+    content: withoutBracketedNumbers(content),
+  };
+}
+
 function sourcesBlock({ agent }: Admitted, chunks: Match[], texts: PromptTexts): string[] {
-  if (chunks.length > 0) return [texts.sources, renderSources(chunks)];
+  if (chunks.length > 0) return [texts.sources, renderSources(chunks.map(asSource))];
   return agent.rag_enabled && agent.has_knowledge ? [texts.noSources] : [];
 }
 

@@ -14,6 +14,9 @@ export interface Found {
   recalled: Recalled | null;
 }
 
+/** Nothing was looked for. */
+export const nothingFound: Found = { chunks: [], recalled: null };
+
 /** Searches documents and earlier conversations at once, for the question as it stands alone. */
 export async function retrieve(
   turn: Pick<Turn, "admission" | "understood" | "visitorId" | "timings">,

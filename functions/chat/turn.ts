@@ -9,6 +9,7 @@ import { type Candidate, refusalOf } from "./candidates.ts";
 import type { Citation } from "./citations.ts";
 import { keepContext } from "./context.ts";
 import { toolMetadata } from "./conversation.ts";
+import { reportAttack } from "./guard-watch.ts";
 import { type StopReason, TurnLease } from "./lease.ts";
 import { memoryOf } from "./memory.ts";
 import type { ToolCall } from "./model-stream.ts";
@@ -117,6 +118,11 @@ export async function runTurn(turn: Turn, deps: TurnDeps, options: TurnOptions):
     });
   const answered = await running.during(turn.admission.turn_id, stop, work);
   lease.end();
+  if (answered.guarded && !turn.attack) {
+    const leak = { kind: answered.guarded, severity: "high" } as const;
+    const { suspect, admission: { turn_id: turnId } } = turn;
+    deps.background(reportAttack(leak, deps, { suspect, turnId, where: "answer" }));
+  }
   return await close(turn, deps, { attempts, answered, stopped, trace });
 }
 
@@ -169,9 +175,10 @@ async function close(
     responseTimeMs,
     firstTokenMs,
     attempts: attempts.all,
-    errorCode: verdict.problem?.code ?? null,
-    messageMetadata: toolMetadata(answered),
-    memory: memoryOf(turn),
+    errorCode: verdict.problem?.code ?? answered.guarded,
+    messageMetadata: { ...toolMetadata(answered), ...(turn.attack ? { guard: turn.attack.kind } : {}) },
+    // Nothing of what was refused is remembered.
+    memory: turn.attack ? undefined : memoryOf(turn),
     retrieved: answered.retrieved.map(({ id, document_id, similarity, score }) => ({
       chunk_id: id,
       document_id,
@@ -196,7 +203,9 @@ async function close(
   if (trace) request.events = trace.end(end);
   const settled = await turn.timings.measure("settle", () => settle(request, deps));
   turn.timings.set("total", performance.now() - turn.startedAt);
-  if (settled !== null && answered.text !== "") deps.background(keepContext(turn, answered.text, deps));
+  if (settled !== null && answered.text !== "" && !turn.attack) {
+    deps.background(keepContext(turn, answered.text, deps));
+  }
   deps.log.info("turn_ended", turnFields({ turn, answered, attempts, verdict, settled: settled !== null }));
   return settled === null ? end : { ...end, usage: settled.usage, createdAt: settled.created_at };
 }

@@ -546,9 +546,12 @@ as $$
   insert into public.security_incidents as i (kind, severity, subject, hour, agent_id, session_id, address_hash, details)
   values (report_incident.kind, report_incident.severity, report_incident.subject, date_trunc('hour', now(), 'UTC'),
     report_incident.agent_id, report_incident.session_id, report_incident.address_hash, report_incident.details)
-  on conflict on constraint security_incidents_one_per_subject_and_hour do update set count = i.count + 1
+  on conflict on constraint security_incidents_one_per_subject_and_hour do update
+    set count = i.count + 1, severity = (
+      select s.severity from unnest(array['critical', 'high', 'medium', 'low']) with ordinality s (severity, rank)
+      where s.severity in (i.severity, excluded.severity) order by s.rank limit 1)
 $$;
-comment on function public.report_incident is 'Records an incident: one row per kind, subject and hour, counted.';
+comment on function public.report_incident is 'Records an incident: one row per kind, subject and hour, counted, as grave as its gravest.';
 revoke execute on function public.report_incident from public, anon, authenticated;
 grant execute on function public.report_incident to service_role;
 

@@ -32,7 +32,7 @@ begin
     from (
       select m.id, m.role, left(m.content, 4000) as content, m.metadata -> 'standalone' as standalone from public.messages m
       where m.conversation_id = overflow.conversation_id and m.role in ('user', 'assistant') and (after_id is null or m.id > after_id)
-        and (before_id is null or m.id < before_id)
+        and (before_id is null or m.id < before_id) and not m.metadata ? 'guard'
       order by m.id limit 40
     ) o);
 end $$;
@@ -71,7 +71,9 @@ begin
     select m.*, sum(m.tokens_used) over (order by m.id desc) as running, count(*) over () as messages
     from (
       select m.id, m.role, m.content, m.metadata, m.tokens_used from public.messages m
-      where m.conversation_id = turn_memory.conversation_id and m.role in ('user', 'assistant', 'tool') order by m.id desc limit 100
+      -- What was refused is not shown to the model again.
+      where m.conversation_id = turn_memory.conversation_id and m.role in ('user', 'assistant', 'tool') and not m.metadata ? 'guard'
+      order by m.id desc limit 100
     ) m
   )
   select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('role', r.role, 'content', r.content,

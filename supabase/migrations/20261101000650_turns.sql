@@ -783,6 +783,9 @@ begin
     values (t.message_id, t.conversation_id, t.agent_id, t.id, 'assistant', answer, store_answer.citations, store_answer.output_tokens,
       store_answer.response_time_ms, store_answer.model, store_answer.provider, outcome, store_answer.metadata);
     update public.conversations v set message_count = v.message_count + 1 where v.id = t.conversation_id;
+    -- A question that was refused is marked with its refusal.
+    update public.messages m set metadata = m.metadata || jsonb_build_object('guard', store_answer.metadata -> 'guard')
+      where m.id = t.user_message_id and store_answer.metadata ? 'guard';
   elsif outcome = 'failed' then
     -- A turn that failed before its first word leaves no trace but its record.
     delete from public.messages m where m.conversation_id = t.conversation_id and m.turn_id = t.id;

@@ -57,6 +57,9 @@ const dressed = (text: string) =>
     )
   );
 
+// For what depends on every letter.
+const mark = "bcdfghjkmpqrtvwx";
+
 const secrets = instructions.slice(0, instructions.indexOf("Dis toujours"));
 
 /** The longest run of letters that a text has in common with the instructions. */
@@ -162,7 +165,7 @@ Deno.test("each turn has a canary of its own, of letters alone", () => {
 Deno.test("text is held back only while it quotes the instructions", () => {
   const words =
     "Je réponds avec patience et précision à vos questions sur les lampes, chaque jour de la semaine.";
-  const filter = new LeakFilter({ canary: createCanary(), instructions, open: () => [] });
+  const filter = new LeakFilter({ canary: mark, instructions, open: () => [] });
   let [came, left, most] = [0, 0, 0];
   for (const [piece] of words.matchAll(/\S+\s*/g)) {
     came += piece.length;
@@ -171,14 +174,14 @@ Deno.test("text is held back only while it quotes the instructions", () => {
   }
   // "Tu réponds avec patience et précision" are 33 letters of the instructions, of which 12 had to come first.
   assert(most > 0 && most < LONGEST_RUN, `${most} characters were held back`);
-  const plain = new LeakFilter({ canary: createCanary(), instructions, open: () => [] });
+  const plain = new LeakFilter({ canary: mark, instructions, open: () => [] });
   const other = "Die Lampe kostet neunundvierzig Euro und leuchtet zehn Stunden.";
   const held = [...other.matchAll(/\S+\s*/g)].map(([piece]) => piece.length - plain.push(piece).text.length);
-  assert(held.every((characters) => Math.abs(characters) <= 3), `${held}`);
+  assertEquals(held.filter((characters) => characters !== 0), []);
 });
 
 Deno.test("the work for a piece does not grow with what came before", () => {
-  const filter = new LeakFilter({ canary: createCanary(), instructions, open: () => [] });
+  const filter = new LeakFilter({ canary: mark, instructions, open: () => [] });
   let held = 0, came = 0;
   for (let n = 0; n < 20_000; n++) {
     came += 6;
@@ -188,7 +191,7 @@ Deno.test("the work for a piece does not grow with what came before", () => {
 });
 
 Deno.test("the text of a tool call is looked through as a whole", () => {
-  const filter = new LeakFilter({ canary: createCanary(), instructions, open: () => [] });
+  const filter = new LeakFilter({ canary: mark, instructions, open: () => [] });
   assert(filter.isLeak(JSON.stringify({ note: secrets })));
   assert(!filter.isLeak(JSON.stringify({ note: "A lamp, please." })));
 });
@@ -202,7 +205,7 @@ Deno.test("a citation goes with its marker: sent with it, dropped with it", () =
   const screen = new AnswerScreen(
     cited,
     new LeakFilter({
-      canary: createCanary(),
+      canary: mark,
       instructions,
       open: () => [],
     }),

@@ -137,8 +137,8 @@ Deno.test("the work grows with a message and no faster: the longest one takes bo
 
 Deno.test("any text can be inspected", () => {
   fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => {
-    const finding = inspect(text);
-    assert(finding === null || ["low", "medium", "high", "critical"].includes(finding.severity));
+    const attack = inspect(text);
+    assert(attack === null || ["low", "medium", "high", "critical"].includes(attack.severity));
   }));
 });
 
