@@ -479,14 +479,14 @@ isOneToOne: false
                   ]
                 },"messages": {
                   Row: {
-                    "agent_id": string,"citations": NonNullable<Json>,"content": string,"conversation_id": string,"created_at": string,"id": string,"metadata": NonNullable<Json>,"model": string | null,"provider": string | null,"response_time_ms": number | null,"role": string,"status": string,"tokens_used": number,"turn_id": string | null
+                    "agent_id": string,"citations": NonNullable<Json>,"content": string,"conversation_id": string,"created_at": string,"id": string,"metadata": NonNullable<Json>,"model": string | null,"prompt_version_id": string | null,"provider": string | null,"response_time_ms": number | null,"role": string,"status": string,"support": number | null,"tokens_used": number,"turn_id": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "agent_id": string,"citations"?: NonNullable<Json>,"content": string,"conversation_id": string,"created_at"?: string,"id"?: string,"metadata"?: NonNullable<Json>,"model"?: string | null,"provider"?: string | null,"response_time_ms"?: number | null,"role": string,"status"?: string,"tokens_used"?: number,"turn_id"?: string | null
+                    "agent_id": string,"citations"?: NonNullable<Json>,"content": string,"conversation_id": string,"created_at"?: string,"id"?: string,"metadata"?: NonNullable<Json>,"model"?: string | null,"prompt_version_id"?: string | null,"provider"?: string | null,"response_time_ms"?: number | null,"role": string,"status"?: string,"support"?: number | null,"tokens_used"?: number,"turn_id"?: string | null
                   }
                   Update: {
-                    "agent_id"?: string,"citations"?: NonNullable<Json>,"content"?: string,"conversation_id"?: string,"created_at"?: string,"id"?: string,"metadata"?: NonNullable<Json>,"model"?: string | null,"provider"?: string | null,"response_time_ms"?: number | null,"role"?: string,"status"?: string,"tokens_used"?: number,"turn_id"?: string | null
+                    "agent_id"?: string,"citations"?: NonNullable<Json>,"content"?: string,"conversation_id"?: string,"created_at"?: string,"id"?: string,"metadata"?: NonNullable<Json>,"model"?: string | null,"prompt_version_id"?: string | null,"provider"?: string | null,"response_time_ms"?: number | null,"role"?: string,"status"?: string,"support"?: number | null,"tokens_used"?: number,"turn_id"?: string | null
                   }
                   Relationships: [
                     {
@@ -687,14 +687,14 @@ isOneToOne: false
                   ]
                 },"turns": {
                   Row: {
-                    "agent_id": string,"api_key_id": string | null,"attempts": NonNullable<Json>,"conversation_id": string,"created_at": string,"error_code": string | null,"id": string,"input_tokens": number,"leased_until": string,"limit_group": string | null,"message_id": string,"model": string | null,"output_tokens": number,"owner_id": string,"period": string,"provider": string | null,"reserved_cost": number,"reserved_in": (string)[],"reserved_tokens": number,"resumable": boolean,"retrieved": NonNullable<Json>,"settled_at": string | null,"state": string,"stop_requested": boolean,"updated_at": string,"user_message_id": string
+                    "agent_id": string,"api_key_id": string | null,"attempts": NonNullable<Json>,"conversation_id": string,"created_at": string,"error_code": string | null,"id": string,"input_tokens": number,"leased_until": string,"limit_group": string | null,"message_id": string,"model": string | null,"output_tokens": number,"owner_id": string,"period": string,"prompt_version_id": string | null,"provider": string | null,"reserved_cost": number,"reserved_in": (string)[],"reserved_tokens": number,"resumable": boolean,"retrieved": NonNullable<Json>,"settled_at": string | null,"state": string,"stop_requested": boolean,"updated_at": string,"user_message_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "agent_id": string,"api_key_id"?: string | null,"attempts"?: NonNullable<Json>,"conversation_id": string,"created_at"?: string,"error_code"?: string | null,"id"?: string,"input_tokens"?: number,"leased_until": string,"limit_group"?: string | null,"message_id": string,"model"?: string | null,"output_tokens"?: number,"owner_id": string,"period": string,"provider"?: string | null,"reserved_cost"?: number,"reserved_in"?: (string)[],"reserved_tokens": number,"resumable"?: boolean,"retrieved"?: NonNullable<Json>,"settled_at"?: string | null,"state"?: string,"stop_requested"?: boolean,"updated_at"?: string,"user_message_id": string
+                    "agent_id": string,"api_key_id"?: string | null,"attempts"?: NonNullable<Json>,"conversation_id": string,"created_at"?: string,"error_code"?: string | null,"id"?: string,"input_tokens"?: number,"leased_until": string,"limit_group"?: string | null,"message_id": string,"model"?: string | null,"output_tokens"?: number,"owner_id": string,"period": string,"prompt_version_id"?: string | null,"provider"?: string | null,"reserved_cost"?: number,"reserved_in"?: (string)[],"reserved_tokens": number,"resumable"?: boolean,"retrieved"?: NonNullable<Json>,"settled_at"?: string | null,"state"?: string,"stop_requested"?: boolean,"updated_at"?: string,"user_message_id": string
                   }
                   Update: {
-                    "agent_id"?: string,"api_key_id"?: string | null,"attempts"?: NonNullable<Json>,"conversation_id"?: string,"created_at"?: string,"error_code"?: string | null,"id"?: string,"input_tokens"?: number,"leased_until"?: string,"limit_group"?: string | null,"message_id"?: string,"model"?: string | null,"output_tokens"?: number,"owner_id"?: string,"period"?: string,"provider"?: string | null,"reserved_cost"?: number,"reserved_in"?: (string)[],"reserved_tokens"?: number,"resumable"?: boolean,"retrieved"?: NonNullable<Json>,"settled_at"?: string | null,"state"?: string,"stop_requested"?: boolean,"updated_at"?: string,"user_message_id"?: string
+                    "agent_id"?: string,"api_key_id"?: string | null,"attempts"?: NonNullable<Json>,"conversation_id"?: string,"created_at"?: string,"error_code"?: string | null,"id"?: string,"input_tokens"?: number,"leased_until"?: string,"limit_group"?: string | null,"message_id"?: string,"model"?: string | null,"output_tokens"?: number,"owner_id"?: string,"period"?: string,"prompt_version_id"?: string | null,"provider"?: string | null,"reserved_cost"?: number,"reserved_in"?: (string)[],"reserved_tokens"?: number,"resumable"?: boolean,"retrieved"?: NonNullable<Json>,"settled_at"?: string | null,"state"?: string,"stop_requested"?: boolean,"updated_at"?: string,"user_message_id"?: string
                   }
                   Relationships: [
                     {
@@ -870,7 +870,7 @@ isOneToOne: false
 { Args: { "agent_id": string,"category"?: string,"key": string,"value": string }; Returns: Json
                            },
 "settle_turn":
-{ Args: { "answer"?: string,"attempts"?: Json,"citations"?: Json,"error_code"?: string,"events"?: Json,"finish_reason"?: string,"first_token_ms"?: number,"input_tokens"?: number,"memory"?: Json,"message_metadata"?: Json,"model": string,"outcome": string,"output_tokens"?: number,"provider": string,"response_time_ms"?: number,"retrieved"?: Json,"turn_id": string }; Returns: Json
+{ Args: { "answer"?: string,"attempts"?: Json,"citations"?: Json,"error_code"?: string,"events"?: Json,"finish_reason"?: string,"first_token_ms"?: number,"input_tokens"?: number,"memory"?: Json,"message_metadata"?: Json,"model": string,"outcome": string,"output_tokens"?: number,"provider": string,"response_time_ms"?: number,"retrieved"?: Json,"support"?: number,"turn_id": string }; Returns: Json
                            },
 "stale_provider_keys":
 { Args: { "after"?: string,"max_items"?: number,"secret_id": string }; Returns: Json

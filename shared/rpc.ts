@@ -100,6 +100,8 @@ interface SettleTurn {
   outcome: "completed" | "failed" | "aborted";
   answer: string;
   citations?: unknown[];
+  /** The share of its statements that the citations bear out, 0 to 1. */
+  support?: number | null;
   provider: string;
   model: string;
   inputTokens: number;

@@ -16,12 +16,15 @@ import { readModel, type ToolCall } from "./model-stream.ts";
 import { buildPrompt } from "./prompt.ts";
 import { nothingFound, retrieve } from "./retrieval.ts";
 import { turnSettings } from "./settings.ts";
+import { supportOf } from "./support.ts";
 import { callOptions, mayCall, wantsJson } from "./wishes.ts";
 
 /** What was answered, as far as it came. */
 export interface Answer {
   text: string;
   citations: Citation[];
+  /** The share of its statements that the citations bear out; null without statements or documents. */
+  support: number | null;
   /** The client's tools that the model wants called before it goes on. */
   toolCalls: ToolCall[];
   retrieved: Match[];
@@ -116,6 +119,9 @@ export async function answer(turn: Turn, deps: AnswerDeps, options: AnswerOption
     );
     timings.set("model", performance.now() - calledAt);
     if (!isLeaked) pass(screen.end());
+    if (!isLeaked && agent.rag_enabled && agent.has_knowledge) {
+      result.support = supportOf(result.text, prompt.chunks, turn.admission.facts);
+    }
     result.end = heard(end, result);
     if (isLeaked) {
       result.guarded = "disclosure";
@@ -139,7 +145,16 @@ function endingWith(signal: AbortSignal): AbortController {
 
 /** An answer of which nothing came. */
 export function nothing(end: AnswerEnd): Answer {
-  return { text: "", citations: [], toolCalls: [], retrieved: [], guarded: null, firstTokenMs: null, end };
+  return {
+    text: "",
+    citations: [],
+    support: null,
+    toolCalls: [],
+    retrieved: [],
+    guarded: null,
+    firstTokenMs: null,
+    end,
+  };
 }
 
 /** Blanks, or calls of tools that nobody offered, are no answer. */

@@ -167,6 +167,7 @@ async function close(
     outcome: verdict.outcome,
     answer: answered.text,
     citations: answered.citations,
+    support: answered.support,
     provider,
     model,
     inputTokens: input,

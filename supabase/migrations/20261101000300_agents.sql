@@ -758,6 +758,15 @@ comment on function private.prompt_faults(text, jsonb) is
 revoke execute on function private.prompt_faults(text, jsonb) from public, anon, authenticated;
 grant execute on function private.prompt_faults(text, jsonb) to service_role;
 
+create function private.fault_text(content text, facts jsonb) returns text
+language sql immutable security invoker set search_path = ''
+as $$
+  select string_agg('the fact ' || f.name || ' ' || f.fault, ', ') from private.prompt_faults(content, facts) f
+$$;
+comment on function private.fault_text(text, jsonb) is 'The faults of a prompt in words: "the fact return_policy is missing". Null when it has none.';
+revoke execute on function private.fault_text(text, jsonb) from public, anon, authenticated;
+grant execute on function private.fault_text(text, jsonb) to service_role;
+
 create function private.require_wellformed(content text) returns void
 language plpgsql immutable security invoker set search_path = ''
 as $$
@@ -821,8 +830,7 @@ declare
 begin
   -- Facts are changed under the same lock, so of two changes that do not go together the second one is refused.
   perform 1 from public.agents a where a.id = require_facts.agent_id for no key update;
-  select string_agg('the fact ' || f.name || ' ' || f.fault, ', ') into faults
-  from private.prompt_faults(require_facts.content, private.fact_values(require_facts.agent_id)) f;
+  faults := private.fault_text(content, private.fact_values(agent_id));
   if faults is not null then
     raise sqlstate 'PT422' using message = 'validation_failed', detail = format('Cannot answer with the prompt %s: %s', prompt_name, faults);
   end if;
@@ -834,10 +842,9 @@ create function private.require_starting_facts(prompt_name text, content text) r
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  faults text;
+  faults text := private.fault_text(content, (
+    select jsonb_object_agg(s.key, s.value) from private.starting_facts('Shop', 'fr', 'shop@example.com') s));
 begin
-  select string_agg('the fact ' || f.name || ' ' || f.fault, ', ') into faults from private.prompt_faults(require_starting_facts.content, (
-    select jsonb_object_agg(s.key, s.value) from private.starting_facts('Shop', 'fr', 'shop@example.com') s)) f;
   if faults is not null then
     raise sqlstate 'PT422' using message = 'validation_failed',
       detail = format('Cannot answer with the prompt %s for every new agent: %s', prompt_name, faults);

@@ -56,6 +56,8 @@ create table public.messages (
   role text not null,
   content text not null,
   citations jsonb not null default '[]',
+  support real,
+  prompt_version_id uuid,
   tokens_used integer not null default 0,
   response_time_ms integer,
   model text,
@@ -65,6 +67,7 @@ create table public.messages (
   created_at timestamptz not null default now(),
   constraint messages_role_is_known check (role in ('user', 'assistant', 'system', 'tool')),
   constraint messages_citations_are_a_list check (jsonb_typeof(citations) = 'array'),
+  constraint messages_support_is_a_share check (support between 0 and 1),
   constraint messages_tokens_used_is_not_negative check (tokens_used >= 0),
   constraint messages_response_time_is_not_negative check (response_time_ms >= 0),
   constraint messages_status_is_known check (status in ('completed', 'failed', 'aborted')),
@@ -72,6 +75,10 @@ create table public.messages (
 ) partition by range (id);
 comment on table public.messages is
   'What was said. The id is a UUIDv7 and the partitions are months of it. `agent_id` repeats the conversation''s for the policies; the conversation''s key removes the row. `status` says whether an answer is whole.';
+comment on column public.messages.support is
+  'The share of an answer''s statements that its citations bear out, by their words; null when it states nothing or the agent has no documents.';
+comment on column public.messages.prompt_version_id is
+  'The version of a prompt that this answer was given with; null for the agent''s instructions. Without a key: a record that outlives the prompt.';
 create index messages_conversation on public.messages (conversation_id, id);
 
 create table public.turns (
@@ -84,6 +91,7 @@ create table public.turns (
   state text not null default 'admitted',
   user_message_id uuid not null,
   message_id uuid not null,
+  prompt_version_id uuid,
   period date not null,
   reserved_in text[] not null default '{owner}',
   reserved_tokens bigint not null,

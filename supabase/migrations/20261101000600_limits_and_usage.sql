@@ -524,8 +524,9 @@ begin
       held.requests_per_minute));
   else
     more := jsonb_build_object('quota', private.quota(held.owner_id),
-      'system_prompt', coalesce((select b.prompts -> '*' ->> 'text' from private.agent_briefs b where b.agent_id = held.agent_id),
-        held.instructions));
+      -- Whose prompt lacks a fact answers nothing.
+      'system_prompt', (select case when b.prompts #>> '{*,faults}' is null then coalesce(b.prompts #>> '{*,text}', held.instructions) end
+        from private.agent_briefs b where b.agent_id = held.agent_id));
   end if;
   if held.last_used_at is null or held.last_used_at < now() - interval '1 minute' then
     -- A lost second of when a key was used does no harm; waiting for the disk does.
@@ -711,13 +712,13 @@ language plpgsql stable security invoker set search_path = ''
 as $$
 begin
   return (select coalesce(jsonb_agg(jsonb_build_object('key', f.key, 'value', f.value, 'category', f.category) order by f.category, f.key), '[]')
-  from public.company_facts f where f.agent_id = agent_facts.agent_id and f.active and f.value <> '');
+  from public.company_facts f where f.agent_id = agent_facts.agent_id and f.active and btrim(f.value) <> '');
 end $$;
 comment on function private.agent_facts is 'The active company facts of an agent, for its prompt.';
 revoke execute on function private.agent_facts from public, anon, authenticated;
 grant execute on function private.agent_facts to service_role;
 
-create function private.prompt_versions_for(agent_id uuid) returns table (language text, version_id uuid, content text)
+create function private.prompt_versions_for(agent_id uuid) returns table (language text, version_id uuid, content text, is_shared boolean)
 language sql stable security invoker set search_path = ''
 as $$
   -- The pinned version alone; else the agent's own active `main`; else, without instructions of its own, chatbot_main.
@@ -726,9 +727,9 @@ as $$
     select p.language, v.id, v.content from agent a join public.prompts p on p.agent_id = a.id and p.name = 'main'
       join public.prompt_versions v on v.prompt_id = p.id and v.active
     where a.prompt_version_id is null)
-  select null, v.id, v.content from agent a join public.prompt_versions v on v.id = a.prompt_version_id
-  union all select * from own
-  union all select p.language, v.id, v.content from agent a join public.prompts p on p.agent_id is null and p.name = 'chatbot_main'
+  select null, v.id, v.content, false from agent a join public.prompt_versions v on v.id = a.prompt_version_id
+  union all select o.*, false from own o
+  union all select p.language, v.id, v.content, true from agent a join public.prompts p on p.agent_id is null and p.name = 'chatbot_main'
     join public.prompt_versions v on v.prompt_id = p.id and v.active
   where a.is_bare and a.prompt_version_id is null and not exists (select from own)
 $$;
@@ -750,7 +751,7 @@ create table private.agent_briefs (
   constraint agent_briefs_prompts_are_an_object check (jsonb_typeof(prompts) = 'object')
 );
 comment on table private.agent_briefs is
-  'The active facts of each agent, and the prompts it answers with, rendered: {language: {text, version_id}}, `*` for every other language. Kept by triggers.';
+  'The active facts of each agent, and the prompts it answers with, completed: {language: {text, version_id, faults}}, `*` for every other language. Kept by triggers.';
 create trigger agent_briefs_updated_at before update on private.agent_briefs
   for each row execute function public.update_updated_at_column();
 alter table private.agent_briefs enable row level security;
@@ -758,24 +759,39 @@ revoke all on private.agent_briefs from public, anon, authenticated;
 grant select on private.agent_briefs to service_role;
 create policy nobody on private.agent_briefs as restrictive for all to anon, authenticated using (false);
 
+create function private.ready_prompt(agent_id uuid, version_id uuid, content text, facts jsonb, is_shared boolean) returns jsonb
+language plpgsql stable security invoker set search_path = ''
+as $$
+declare
+  told jsonb := facts;
+  faults text := private.fault_text(content, told);
+begin
+  -- A prompt of the installation serves every agent: where a fact is gone, with what a new agent starts with.
+  if faults is not null and is_shared then
+    told := private.installation_facts(agent_id, content);
+    faults := private.fault_text(content, told);
+  end if;
+  return jsonb_build_object('text', private.render_prompt(content, told), 'version_id', version_id, 'faults', faults);
+end $$;
+comment on function private.ready_prompt is 'A version completed with an agent''s facts, as {text, version_id, faults}; `faults` says which facts it lacks, or is null.';
+revoke execute on function private.ready_prompt from public, anon, authenticated;
+grant execute on function private.ready_prompt to service_role;
+
 create function private.write_brief(agent_id uuid) returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  told jsonb;
-  known jsonb;
+  facts jsonb;
 begin
   -- Of two changes at once the second waits here, and then sees what the first one wrote.
   perform 1 from public.agents a where a.id = write_brief.agent_id for no key update;
-  told := private.agent_facts(write_brief.agent_id);
-  select coalesce(jsonb_object_agg(f ->> 'key', f -> 'value'), '{}') into known from jsonb_array_elements(told) f;
+  facts := private.fact_values(write_brief.agent_id);
   insert into private.agent_briefs as b (agent_id, facts, prompts)
-  select a.id, told, (
-    select coalesce(jsonb_object_agg(coalesce(v.language, '*'), jsonb_build_object('text', private.render_prompt(v.content, known),
-      'version_id', v.version_id)), '{}') from (
+  select a.id, private.agent_facts(a.id), (
+    select coalesce(jsonb_object_agg(coalesce(v.language, '*'), private.ready_prompt(a.id, v.version_id, v.content, facts, v.is_shared)), '{}') from (
       select * from private.prompt_versions_for(a.id) x where x.language is not null
       -- Another language than the agent has: its own language, else the prompt of every language, else the first.
-      union all (select '*', x.version_id, x.content from private.prompt_versions_for(a.id) x
+      union all (select '*', x.version_id, x.content, x.is_shared from private.prompt_versions_for(a.id) x
         order by coalesce(x.language = a.language, false) desc, x.language is null desc, x.language limit 1)) v)
   from public.agents a where a.id = write_brief.agent_id
   on conflict on constraint agent_briefs_pkey do update set facts = excluded.facts, prompts = excluded.prompts;
@@ -804,8 +820,9 @@ end $$;
 comment on function private.renew_briefs is 'Trigger function: keeps the briefs of the agents that a change concerns.';
 revoke execute on function private.renew_briefs from public, anon, authenticated;
 create trigger agents_brief_when_made after insert on public.agents for each row execute function private.renew_briefs();
-create trigger agents_brief after update of instructions, language, prompt_version_id on public.agents
-  for each row when ((old.instructions, old.language, old.prompt_version_id) is distinct from (new.instructions, new.language, new.prompt_version_id))
+create trigger agents_brief after update of name, instructions, language, prompt_version_id on public.agents
+  for each row when ((old.name, old.instructions, old.language, old.prompt_version_id)
+    is distinct from (new.name, new.instructions, new.language, new.prompt_version_id))
   execute function private.renew_briefs();
 create trigger company_facts_brief after insert or update or delete on public.company_facts
   for each row execute function private.renew_briefs();
@@ -817,13 +834,11 @@ select private.write_brief(a.id) from public.agents a;
 create function private.admin_prompt(agent_id uuid) returns jsonb
 language sql stable security invoker set search_path = ''
 as $$
-  select jsonb_build_object('text', private.render_prompt(v.content, coalesce((
-      select jsonb_object_agg(f ->> 'key', f -> 'value') from private.agent_briefs b, jsonb_array_elements(b.facts) f
-      where b.agent_id = admin_prompt.agent_id), '{}')), 'version_id', v.id)
+  select private.ready_prompt(admin_prompt.agent_id, v.id, v.content, private.fact_values(admin_prompt.agent_id), true)
   from public.prompts p join public.prompt_versions v on v.prompt_id = p.id and v.active
   where p.agent_id is null and p.name = 'admin_system' order by p.language is null desc, p.language limit 1
 $$;
-comment on function private.admin_prompt is 'The prompt of the channel admin, as {text, version_id}: the installation''s active `admin_system`.';
+comment on function private.admin_prompt is 'The prompt of the channel admin, as {text, version_id, faults}: the installation''s active `admin_system`.';
 revoke execute on function private.admin_prompt from public, anon, authenticated;
 grant execute on function private.admin_prompt to service_role;
 

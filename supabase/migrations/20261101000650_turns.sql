@@ -538,7 +538,7 @@ revoke execute on function private.append_earlier from public, anon, authenticat
 grant execute on function private.append_earlier to service_role;
 
 create function private.open_turn(c private.caller, q private.question, turn uuid, conversation_id uuid, month date, scopes text[],
-  token_estimate bigint, cost_estimate numeric) returns jsonb
+  token_estimate bigint, cost_estimate numeric, prompt_version_id uuid) returns jsonb
 language plpgsql volatile security invoker set search_path = ''
 as $$
 declare
@@ -555,10 +555,10 @@ begin
     values (question, open_turn.conversation_id, c.agent_id, turn, case when q.message_metadata ? 'tool_call_id' then 'tool' else 'user' end,
       q.message, q.tokens, q.message_metadata)
   )
-  insert into public.turns (id, conversation_id, agent_id, owner_id, api_key_id, limit_group, user_message_id, message_id, period, reserved_in,
-    reserved_tokens, reserved_cost, resumable, leased_until)
-  values (turn, open_turn.conversation_id, c.agent_id, c.owner_id, c.key_id, c.limit_group, question, answer, month, scopes, token_estimate,
-    cost_estimate, q.resumable, now() + interval '60 seconds');
+  insert into public.turns (id, conversation_id, agent_id, owner_id, api_key_id, limit_group, user_message_id, message_id, prompt_version_id, period,
+    reserved_in, reserved_tokens, reserved_cost, resumable, leased_until)
+  values (turn, open_turn.conversation_id, c.agent_id, c.owner_id, c.key_id, c.limit_group, question, answer, open_turn.prompt_version_id, month,
+    scopes, token_estimate, cost_estimate, q.resumable, now() + interval '60 seconds');
   return jsonb_build_object('admitted', true, 'turn_id', turn, 'message_id', answer, 'user_message_id', question,
     'conversation_id', open_turn.conversation_id);
 end $$;
@@ -567,6 +567,22 @@ revoke execute on function private.open_turn from public, anon, authenticated;
 grant execute on function private.open_turn to service_role;
 
 -- Admission ---------------------------------------------------------------------------------------------------------
+
+create function private.standing_refusal(c private.caller, faults text, month date, tokens integer) returns jsonb
+language plpgsql stable security invoker set search_path = ''
+as $$
+begin
+  if faults is not null then
+    return private.refusal('validation_failed', 422, 'Cannot answer with the agent''s prompt: ' || faults);
+  elsif c.is_plan_full then
+    return private.budget_refusal(c, array['owner'], month, tokens, 0);
+  end if;
+  return null;
+end $$;
+comment on function private.standing_refusal is
+  'The refusals that many repeat, found by a look that writes nothing: a prompt that lacks a fact, a plan that is used up. Null for none.';
+revoke execute on function private.standing_refusal from public, anon, authenticated;
+grant execute on function private.standing_refusal to service_role;
 
 create function private.take_turn(c private.caller, settings jsonb, q private.question, month date) returns jsonb
 language plpgsql volatile security invoker set search_path = ''
@@ -577,6 +593,7 @@ declare
   spent jsonb;
   held record;
   memory jsonb := '{"history": [], "memory": [], "summary": null, "overflow": [], "topic": null, "tokens": 0}'::jsonb;
+  prompt jsonb := case when c.channel = 'admin' then private.admin_prompt(c.agent_id) else coalesce(c.prompts -> q.language, c.prompts -> '*') end;
   scopes text[] := private.budgets(c);
   estimate bigint;
   cost numeric := 0;
@@ -587,12 +604,9 @@ begin
       return refused;
     end if;
   end if;
-  -- A plan that is used up, the refusal that many repeat, needs a look and writes nothing.
-  if c.is_plan_full then
-    refused := private.budget_refusal(c, array['owner'], month, q.tokens, 0);
-    if refused is not null then
-      return refused;
-    end if;
+  refused := private.standing_refusal(c, prompt ->> 'faults', month, q.tokens);
+  if refused is not null then
+    return refused;
   end if;
   spent := private.spend_limits(c, settings, q.session_id, q.address_hash);
   if spent ? 'admitted' then
@@ -617,7 +631,8 @@ begin
   if refused is not null then
     return refused;
   end if;
-  return private.open_turn(c, q, turn, held.conversation, month, scopes, estimate, cost) || spent || (memory - 'tokens');
+  return private.open_turn(c, q, turn, held.conversation, month, scopes, estimate, cost, (prompt ->> 'version_id')::uuid)
+    || spent || (memory - 'tokens') || jsonb_build_object('prompt', prompt ->> 'text', 'prompt_version_id', prompt ->> 'version_id');
 end $$;
 comment on function private.take_turn is
   'Spends, reserves and stores what a turn needs, or answers the refusal of the first rule that says no; the caller undoes what was done before it.';
@@ -627,13 +642,9 @@ grant execute on function private.take_turn to service_role;
 create function private.brief(c private.caller, q private.question, conversation uuid, settings jsonb) returns jsonb
 language plpgsql stable security invoker set search_path = ''
 as $$
-declare
-  prompt jsonb := case when c.channel = 'admin' then private.admin_prompt(c.agent_id)
-    else coalesce(c.prompts -> q.language, c.prompts -> '*') end;
 begin
   return jsonb_build_object('agent', c.agent, 'api_key_id', c.key_id, 'channel', c.channel, 'session_id', q.session_id,
     'visitor_verified', q.visitor_verified, 'facts', c.facts,
-    'prompt', prompt ->> 'text', 'prompt_version_id', prompt ->> 'version_id',
     'flags', jsonb_build_object('conversation_guard', settings -> 'conversationGuardEnabled', 'role_lock', settings -> 'roleLockEnabled',
       'topic_lock', settings -> 'topicLockEnabled', 'topic_lock_turns', settings -> 'topicLockTurns'),
     'recall', q.visitor_verified and exists (
@@ -765,7 +776,7 @@ comment on function private.bill_turn is 'Moves a turn''s reservation into the c
 revoke execute on function private.bill_turn from public, anon, authenticated;
 grant execute on function private.bill_turn to service_role;
 
-create function private.store_answer(t public.turns, outcome text, answer text, citations jsonb, provider text, model text,
+create function private.store_answer(t public.turns, outcome text, answer text, citations jsonb, support real, provider text, model text,
   output_tokens integer, response_time_ms integer, metadata jsonb) returns void
 language plpgsql volatile security invoker set search_path = ''
 as $$
@@ -778,10 +789,10 @@ begin
     return;
   end if;
   if answer <> '' or metadata ? 'tool_calls' then
-    insert into public.messages (id, conversation_id, agent_id, turn_id, role, content, citations, tokens_used, response_time_ms, model, provider,
-      status, metadata)
-    values (t.message_id, t.conversation_id, t.agent_id, t.id, 'assistant', answer, store_answer.citations, store_answer.output_tokens,
-      store_answer.response_time_ms, store_answer.model, store_answer.provider, outcome, store_answer.metadata);
+    insert into public.messages (id, conversation_id, agent_id, turn_id, role, content, citations, support, prompt_version_id, tokens_used, response_time_ms,
+      model, provider, status, metadata)
+    values (t.message_id, t.conversation_id, t.agent_id, t.id, 'assistant', answer, store_answer.citations, store_answer.support, t.prompt_version_id,
+      store_answer.output_tokens, store_answer.response_time_ms, store_answer.model, store_answer.provider, outcome, store_answer.metadata);
     update public.conversations v set message_count = v.message_count + 1 where v.id = t.conversation_id;
     -- A question that was refused is marked with its refusal.
     update public.messages m set metadata = m.metadata || jsonb_build_object('guard', store_answer.metadata -> 'guard')
@@ -838,8 +849,8 @@ grant execute on function private.close_deltas to service_role;
 create function public.settle_turn(turn_id uuid, outcome text, provider text, model text, answer text default '',
   citations jsonb default '[]', input_tokens integer default 0, output_tokens integer default 0, finish_reason text default null,
   response_time_ms integer default null, first_token_ms integer default null, attempts jsonb default '[]', error_code text default null,
-  retrieved jsonb default '[]', message_metadata jsonb default '{}', events jsonb default '[]',
-  memory jsonb default null)
+  retrieved jsonb default '[]', message_metadata jsonb default '{}', events jsonb default '[]', memory jsonb default null,
+  support real default null)
 returns jsonb
 language plpgsql volatile security invoker set search_path = '' set enable_seqscan = off
 as $$
@@ -847,17 +858,18 @@ declare
   t public.turns;
 begin
   if num_nulls(outcome, provider, model, answer, input_tokens, output_tokens) > 0 or outcome not in ('completed', 'failed', 'aborted')
-    or input_tokens < 0 or output_tokens < 0 or response_time_ms < 0 or first_token_ms < 0 or jsonb_typeof(citations) is distinct from 'array'
+    or input_tokens < 0 or output_tokens < 0 or response_time_ms < 0 or first_token_ms < 0 or support not between 0 and 1
+    or jsonb_typeof(citations) is distinct from 'array'
     or jsonb_typeof(attempts) is distinct from 'array' or jsonb_typeof(retrieved) is distinct from 'array'
     or jsonb_typeof(message_metadata) is distinct from 'object' or jsonb_typeof(events) is distinct from 'array' then
     raise exception 'validation_failed' using errcode = 'PT422', detail = 'outcome is completed, failed or aborted; provider, model and answer are '
-      'needed; tokens and times are not negative; citations, attempts, retrieved and events are lists, message_metadata is an object.';
+      'needed; tokens and times are not negative, support is 0 to 1; citations, attempts, retrieved and events are lists, message_metadata is an object.';
   end if;
   t := private.hold_turn(turn_id);
   if t.settled_at is null then
     perform private.bill_turn(t, outcome, outcome <> 'failed' or answer <> '', provider, model, input_tokens, output_tokens, error_code,
       response_time_ms, first_token_ms, now());
-    perform private.store_answer(t, outcome, answer, citations, provider, model, output_tokens, response_time_ms,
+    perform private.store_answer(t, outcome, answer, citations, support, provider, model, output_tokens, response_time_ms,
       jsonb_strip_nulls(jsonb_build_object('finish_reason', finish_reason)) || message_metadata);
     if jsonb_typeof(memory) = 'object' then
       perform private.store_memory(t, memory);

@@ -27,6 +27,7 @@ drop function
   private.fact_values,
   private.render_prompt,
   private.require_wellformed,
+  private.fault_text,
   private.prompt_faults,
   private.prompt_variables,
   private.fits_type,

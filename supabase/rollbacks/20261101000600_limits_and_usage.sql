@@ -20,6 +20,7 @@ drop function
   private.cost_estimate,
   private.admin_prompt,
   private.write_brief,
+  private.ready_prompt,
   private.prompt_versions_for,
   private.agent_facts,
   private.model_cost,

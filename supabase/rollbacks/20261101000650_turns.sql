@@ -20,6 +20,7 @@ drop function
   public.admit_turn,
   private.brief,
   private.take_turn,
+  private.standing_refusal,
   private.open_turn,
   private.append_earlier,
   private.hold_session,

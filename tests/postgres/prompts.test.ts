@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { connect, type Session } from "../../local/database.ts";
 import { makeAgent, signUp, told } from "../sql/people.ts";
+import { type Admission, makeClient } from "../sql/turns.ts";
 import { openDatabase, type TestDatabase } from "../support/database.ts";
 import { atOnce, gather, tally, waiting } from "./crowd.ts";
 
@@ -129,4 +130,44 @@ Deno.test("of many who publish and remove at once nobody leaves a prompt without
       [],
     );
   }
+});
+
+Deno.test("a turn records the version whose words it was given, while others publish", async () => {
+  await using database = await openDatabase();
+  await using crowd = await gather(database.url, 20);
+  const client = await database.transaction((session) =>
+    makeClient(session, { key: { requests_per_minute: 10_000 } })
+  );
+  const publish = (n: number) =>
+    crowd.call("public.publish_prompt", {
+      name: "main",
+      content: `Version of ${n}.`,
+      agent_id: client.agentId,
+    });
+  await publish(0);
+  const turns = await atOnce(60, async (n) => {
+    if (n % 3 === 2) return void await publish(n);
+    const turn = await crowd.call<Admission>("public.admit_turn", {
+      key_hash: client.keyHash,
+      message: "May I return it?",
+      message_tokens: 5,
+    });
+    await crowd.call("public.settle_turn", {
+      turn_id: turn.turn_id,
+      outcome: "completed",
+      provider: "local",
+      model: "extractive",
+      answer: turn.prompt,
+    });
+    return turn;
+  });
+  const given = turns.filter((turn) => turn !== undefined);
+  assertEquals(given.filter(({ admitted }) => admitted).length, 40);
+  const told = await database.query(
+    `select count(*)::integer as answers, count(*) filter (where m.content = v.content)::integer as by_that_version
+     from public.messages m left join public.prompt_versions v on v.id = m.prompt_version_id
+     where m.agent_id = $1 and m.role = 'assistant'`,
+    [client.agentId],
+  );
+  assertEquals(told, [{ answers: 40, by_that_version: 40 }]);
 });
