@@ -1,5 +1,5 @@
 import { createClient } from "@supabase/supabase-js";
-import { createRpc } from "../shared/rpc.ts";
+import { createRpc, type NewChunk, type NewDocument } from "../shared/rpc.ts";
 import { startStack, type TestStack } from "../tests/support/stack.ts";
 import { type Contestant, median } from "./clients.ts";
 import { chunkRows, embeddingModel, knowledge } from "./knowledge.ts";
@@ -12,8 +12,8 @@ import { random, writer } from "./synthetic.ts";
 
 const chunkCount = 200;
 const rounds = 7;
-// As many as the function stores in a call.
-const chunksPerCall = 128;
+// As many as the function keeps in a call at most, of those that come at once.
+const documentsPerCall = 100;
 serverUrl();
 const stack = await startStack();
 const { agentId } = await agent(stack);
@@ -22,14 +22,13 @@ await stack.close();
 Deno.exit();
 
 /**
- * Stores the same 200 chunks with the same vectors: LangChain's documents are chunks, added one by one, here they are
- * those of one document. Both use the same REST endpoint and await each call before the next.
+ * Stores the same 200 chunks with the same vectors over the same REST endpoint, each call after the answer to the one
+ * before. LangChain's documents are chunks; here each is a document of its own, or all are those of one document.
  */
 async function storing(): Promise<Figure[]> {
   const made = knowledge();
   const topics = made.topics();
-  const chunks = Array.from({ length: chunkCount / 20 }, () => made.document(topics)).flat();
-  const rows = chunkRows(chunks);
+  const rows = chunkRows(Array.from({ length: chunkCount / 20 }, () => made.document(topics)).flat());
   await stack.database.exec(langchainTable(1024));
   await stack.database.connection.clearSchemaCache();
   const client = createClient(stack.url, stack.secretKey, { auth: { persistSession: false } });
@@ -37,43 +36,36 @@ async function storing(): Promise<Figure[]> {
   const langchain = openLangchainStore(client);
   // The vectors go as pgvector's text: the local REST server does not turn a JSON array into a vector.
   const vectors = rows.map((row) => row.embedding as unknown as number[]);
-  const documents = rows.map((row) => ({ pageContent: row.content, metadata: { title: "Handbook" } }));
+  const pages = rows.map((row) => ({ pageContent: row.content, metadata: { title: "Handbook" } }));
+  const store = async (documents: NewChunk[][]) => {
+    const kept = await rpc.storeDocuments({ agentId, embeddingModel, documents: documents.map(newDocument) });
+    for (const { outcome } of kept) if (outcome !== "stored") throw new Error(`A document was ${outcome}`);
+  };
   const contestants: Contestant[] = [
     {
       name: "LangChain, document by document",
       async run() {
         for (let index = 0; index < chunkCount; index++) {
-          await langchain.addVectors([vectors[index]!], [documents[index]!]);
+          await langchain.addVectors([vectors[index]!], [pages[index]!]);
         }
       },
     },
-    { name: "LangChain, all in one call", run: () => langchain.addVectors(vectors, documents) },
+    { name: "LangChain, all in one call", run: () => langchain.addVectors(vectors, pages) },
     {
-      name: "begin_document and store_chunks",
+      name: "200 documents, one a call",
       async run() {
-        const begun = await rpc.beginDocument({
-          agentId,
-          title: "Handbook",
-          mimeType: "text/plain",
-          contentHash: crypto.randomUUID().replaceAll("-", "").repeat(2),
-          sizeBytes: 1,
-          embeddingModel,
-          language: "en",
-        });
-        if (begun.outcome !== "created") throw new Error(`The document was ${begun.outcome}`);
-        for (let fromIndex = 0; fromIndex < chunkCount; fromIndex += chunksPerCall) {
-          const stored = await rpc.storeChunks({
-            documentId: begun.document_id,
-            lease: begun.lease,
-            fromIndex,
-            chunks: rows.slice(fromIndex, fromIndex + chunksPerCall),
-            language: "en",
-            done: fromIndex + chunksPerCall >= chunkCount,
-          });
-          if (stored.outcome !== "stored") throw new Error(`The batch was ${stored.outcome}`);
+        for (const row of rows) await store([[row]]);
+      },
+    },
+    {
+      name: `200 documents, ${documentsPerCall} a call`,
+      async run() {
+        for (let from = 0; from < chunkCount; from += documentsPerCall) {
+          await store(rows.slice(from, from + documentsPerCall).map((row) => [row]));
         }
       },
     },
+    { name: "one document of 200 chunks", run: () => store([rows]) },
   ];
   const speeds = contestants.map(() => [] as number[]);
   for (let round = 0; round <= rounds; round++) {
@@ -88,10 +80,21 @@ async function storing(): Promise<Figure[]> {
     what: name,
     value: median(speeds[index]!),
     unit: "chunks/s",
+    toPeer: median(speeds[index]!.map((speed, round) => speed / speeds[0]![round]!)),
   }));
-  figures[2]!.toPeer = median(speeds[2]!.map((speed, round) => speed / speeds[0]![round]!));
-  figures[2]!.mark = { of: "toPeer", atLeast: 3 };
+  for (const figure of figures.slice(3)) figure.mark = { of: "toPeer", atLeast: 3 };
   return figures;
+}
+
+function newDocument(chunks: NewChunk[]): NewDocument {
+  return {
+    title: "Handbook",
+    mime_type: "text/plain",
+    content_hash: crypto.randomUUID().replaceAll("-", "").repeat(2),
+    size_bytes: 1,
+    language: "en",
+    chunks,
+  };
 }
 
 /** Lets a process of its own ingest 5 MB of text through the function, and reads what that took. */

@@ -61,30 +61,30 @@ export function knowledge(seed = 7) {
   };
 }
 
-/** Stores a document through the functions that the product stores it with. */
+/** Stores a document through the function that the product stores it with. */
 export async function store(
   client: pg.Client,
   agentId: string,
   number: number,
   chunks: readonly Chunk[],
 ): Promise<void> {
-  const { rows: [begun] } = await client.query({
-    name: "begin",
-    text:
-      `select public.begin_document(agent_id => $1, title => $2, mime_type => 'text/plain', content_hash => $3,
-      size_bytes => 1, embedding_model => $4, language => 'en') as answer`,
-    values: [agentId, `Document ${number}`, number.toString(16).padStart(64, "0"), embeddingModel],
-  });
+  const document = {
+    title: `Document ${number}`,
+    mime_type: "text/plain",
+    content_hash: number.toString(16).padStart(64, "0"),
+    size_bytes: 1,
+    language: "en",
+    chunks: chunkRows(chunks),
+  };
   const { rows: [stored] } = await client.query({
     name: "store",
-    text:
-      "select public.store_chunks(document_id => $1, lease => $2, from_index => 0, chunks => $3, done => true) as answer",
-    values: [begun.answer.document_id, begun.answer.lease, JSON.stringify(chunkRows(chunks))],
+    text: "select public.store_documents($1, $2, $3) -> 0 as answer",
+    values: [agentId, embeddingModel, JSON.stringify([document])],
   });
   if (stored.answer.outcome !== "stored") throw new Error(JSON.stringify(stored.answer));
 }
 
-/** Chunks as `store_chunks` takes them. */
+/** Chunks as they are stored. */
 export function chunkRows(chunks: readonly Chunk[]) {
   let position = 0;
   return chunks.map(({ content, vector }, index) => {

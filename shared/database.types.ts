@@ -7,14 +7,14 @@ export type Database = {
           Tables: {
             "agent_knowledge": {
                   Row: {
-                    "agent_id": string,"chunks": number,"created_at": string,"languages": (string)[],"updated_at": string
+                    "agent_id": string,"chunks": number,"created_at": string,"embedding_model": string,"languages": (string)[],"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "agent_id": string,"chunks"?: number,"created_at"?: string,"languages"?: (string)[],"updated_at"?: string
+                    "agent_id": string,"chunks"?: number,"created_at"?: string,"embedding_model": string,"languages"?: (string)[],"updated_at"?: string
                   }
                   Update: {
-                    "agent_id"?: string,"chunks"?: number,"created_at"?: string,"languages"?: (string)[],"updated_at"?: string
+                    "agent_id"?: string,"chunks"?: number,"created_at"?: string,"embedding_model"?: string,"languages"?: (string)[],"updated_at"?: string
                   }
                   Relationships: [
                     {
@@ -175,13 +175,7 @@ isOneToOne: false
                     "agent_id"?: string,"batch"?: number,"document_id"?: string,"lexeme"?: string,"postings"?: (number)[]
                   }
                   Relationships: [
-                    {
-      foreignKeyName: "chunk_terms_document_id_fkey"
-      columns: ["document_id"]
-isOneToOne: false
-      referencedRelation: "documents"
-      referencedColumns: ["id"]
-    }
+                    
                   ]
                 },"company_facts": {
                   Row: {
@@ -329,14 +323,14 @@ isOneToOne: true
                   ]
                 },"documents": {
                   Row: {
-                    "agent_id": string,"api_key_id": string | null,"attempts": number,"category": string | null,"chunk_count": number,"content_hash": string,"created_at": string,"created_by": string | null,"deleted_at": string | null,"embedding_model": string,"error_code": string | null,"error_message": string | null,"file_path": string | null,"id": string,"language": string | null,"lease": string | null,"leased_until": string | null,"metadata": NonNullable<Json>,"mime_type": string,"next_attempt_at": string,"progress": number,"replaces": string | null,"size_bytes": number,"source": string | null,"state": NonNullable<Json>,"status": string,"title": string,"token_count": number,"updated_at": string
+                    "agent_id": string,"api_key_id": string | null,"attempts": number,"category": string | null,"chunk_count": number,"content_hash": string,"created_at": string,"created_by": string | null,"deleted_at": string | null,"error_code": string | null,"error_message": string | null,"file_path": string | null,"id": string,"language": string | null,"lease": string | null,"leased_until": string | null,"metadata": NonNullable<Json>,"mime_type": string,"next_attempt_at": string,"progress": number,"replaces": string | null,"size_bytes": number,"source": string | null,"state": NonNullable<Json>,"status": string,"title": string,"token_count": number,"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "agent_id": string,"api_key_id"?: string | null,"attempts"?: number,"category"?: string | null,"chunk_count"?: number,"content_hash": string,"created_at"?: string,"created_by"?: string | null,"deleted_at"?: string | null,"embedding_model": string,"error_code"?: string | null,"error_message"?: string | null,"file_path"?: string | null,"id"?: string,"language"?: string | null,"lease"?: string | null,"leased_until"?: string | null,"metadata"?: NonNullable<Json>,"mime_type": string,"next_attempt_at"?: string,"progress"?: number,"replaces"?: string | null,"size_bytes": number,"source"?: string | null,"state"?: NonNullable<Json>,"status"?: string,"title": string,"token_count"?: number,"updated_at"?: string
+                    "agent_id": string,"api_key_id"?: string | null,"attempts"?: number,"category"?: string | null,"chunk_count"?: number,"content_hash": string,"created_at"?: string,"created_by"?: string | null,"deleted_at"?: string | null,"error_code"?: string | null,"error_message"?: string | null,"file_path"?: string | null,"id"?: string,"language"?: string | null,"lease"?: string | null,"leased_until"?: string | null,"metadata"?: NonNullable<Json>,"mime_type": string,"next_attempt_at"?: string,"progress"?: number,"replaces"?: string | null,"size_bytes": number,"source"?: string | null,"state"?: NonNullable<Json>,"status"?: string,"title": string,"token_count"?: number,"updated_at"?: string
                   }
                   Update: {
-                    "agent_id"?: string,"api_key_id"?: string | null,"attempts"?: number,"category"?: string | null,"chunk_count"?: number,"content_hash"?: string,"created_at"?: string,"created_by"?: string | null,"deleted_at"?: string | null,"embedding_model"?: string,"error_code"?: string | null,"error_message"?: string | null,"file_path"?: string | null,"id"?: string,"language"?: string | null,"lease"?: string | null,"leased_until"?: string | null,"metadata"?: NonNullable<Json>,"mime_type"?: string,"next_attempt_at"?: string,"progress"?: number,"replaces"?: string | null,"size_bytes"?: number,"source"?: string | null,"state"?: NonNullable<Json>,"status"?: string,"title"?: string,"token_count"?: number,"updated_at"?: string
+                    "agent_id"?: string,"api_key_id"?: string | null,"attempts"?: number,"category"?: string | null,"chunk_count"?: number,"content_hash"?: string,"created_at"?: string,"created_by"?: string | null,"deleted_at"?: string | null,"error_code"?: string | null,"error_message"?: string | null,"file_path"?: string | null,"id"?: string,"language"?: string | null,"lease"?: string | null,"leased_until"?: string | null,"metadata"?: NonNullable<Json>,"mime_type"?: string,"next_attempt_at"?: string,"progress"?: number,"replaces"?: string | null,"size_bytes"?: number,"source"?: string | null,"state"?: NonNullable<Json>,"status"?: string,"title"?: string,"token_count"?: number,"updated_at"?: string
                   }
                   Relationships: [
                     {
@@ -350,6 +344,26 @@ isOneToOne: false
       columns: ["api_key_id"]
 isOneToOne: false
       referencedRelation: "api_keys"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"embedding_sets": {
+                  Row: {
+                    "agent_id": string,"attempts": number,"chunks": number,"created_at": string,"embedding_model": string,"error_code": string | null,"error_message": string | null,"id": string,"lease": string | null,"leased_until": string | null,"next_attempt_at": string,"reached": number,"status": string,"updated_at": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "agent_id": string,"attempts"?: number,"chunks"?: number,"created_at"?: string,"embedding_model": string,"error_code"?: string | null,"error_message"?: string | null,"id"?: string,"lease"?: string | null,"leased_until"?: string | null,"next_attempt_at"?: string,"reached"?: number,"status"?: string,"updated_at"?: string
+                  }
+                  Update: {
+                    "agent_id"?: string,"attempts"?: number,"chunks"?: number,"created_at"?: string,"embedding_model"?: string,"error_code"?: string | null,"error_message"?: string | null,"id"?: string,"lease"?: string | null,"leased_until"?: string | null,"next_attempt_at"?: string,"reached"?: number,"status"?: string,"updated_at"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "embedding_sets_agent_id_fkey"
+      columns: ["agent_id"]
+isOneToOne: false
+      referencedRelation: "agents"
       referencedColumns: ["id"]
     }
                   ]
@@ -780,11 +794,11 @@ isOneToOne: false
 "append_deltas":
 { Args: { "events"?: Json,"input_tokens"?: number,"model"?: string,"output_tokens"?: number,"provider"?: string,"seq": number,"text": string,"turn_id": string }; Returns: Json
                            },
-"begin_document":
-{ Args: { "agent_id": string,"api_key_id"?: string,"category"?: string,"content_hash": string,"created_by"?: string,"embedding_model": string,"file_base64"?: string,"file_path"?: string,"language"?: string,"lease_seconds"?: number,"metadata"?: Json,"mime_type": string,"size_bytes": number,"source"?: string,"title": string }; Returns: Json
-                           },
 "check_rate_limit":
 { Args: { "p_block_seconds"?: number,"p_cost"?: number,"p_key": string,"p_max_requests": number,"p_window_seconds": number }; Returns: Json
+                           },
+"chunks_to_embed":
+{ Args: { "id": string,"lease": string,"max_items"?: number }; Returns: Json
                            },
 "claim_work":
 { Args: { "as_of"?: string,"kind"?: string,"lease_seconds"?: number,"max_items"?: number }; Returns: Json
@@ -884,8 +898,17 @@ isOneToOne: false
 "store_chunks":
 { Args: { "chunks": Json,"document_id": string,"done"?: boolean,"from_index": number,"language"?: string,"lease": string,"lease_seconds"?: number,"progress"?: number,"state"?: Json }; Returns: Json
                            },
+"store_documents":
+{ Args: { "agent_id": string,"documents": Json,"embedding_model": string,"lease_seconds"?: number }; Returns: Json
+                           },
 "store_provider_key":
 { Args: { "ciphertext": string,"id": string,"key_hashes": (string)[],"masked_key": string,"metadata"?: Json,"provider": string,"secret_id": string,"user_id": string }; Returns: Json
+                           },
+"store_vectors":
+{ Args: { "id": string,"lease": string,"lease_seconds"?: number,"vectors": Json }; Returns: Json
+                           },
+"switch_model":
+{ Args: { "id": string,"lease": string }; Returns: Json
                            },
 "turn_events":
 { Args: { "after_id"?: number,"agent_id": string,"turn_id": string }; Returns: Json

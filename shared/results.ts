@@ -71,8 +71,15 @@ export const AgentAccess = z.object({
 
 const documentStatus = z.enum(["queued", "processing", "ready", "failed"]);
 
-/** The answer of `begin_document`. `reusable` holds the hashes of chunks whose embeddings are already stored. */
-export const BegunDocument = z.discriminatedUnion("outcome", [
+/** What `store_documents` answers of each. `reusable` holds the hashes of chunks whose embeddings are already stored. */
+export const KeptDocument = z.discriminatedUnion("outcome", [
+  z.object({
+    outcome: z.literal("stored"),
+    document_id: z.string(),
+    replaces: z.string().nullable(),
+    chunks: count,
+    tokens: count,
+  }),
   z.object({
     outcome: z.literal("created"),
     document_id: z.string(),
@@ -97,6 +104,9 @@ export const BegunDocument = z.discriminatedUnion("outcome", [
     used: z.number(),
   }),
 ]);
+
+/** What `store_documents` answers of each. */
+export type KeptDocument = z.infer<typeof KeptDocument>;
 
 /** The answer of `store_chunks`; `lost` means that somebody else holds the work now. */
 export const StoredChunks = z.discriminatedUnion("outcome", [
@@ -124,6 +134,22 @@ export const Work = z.object({
 
 /** One claimed document. */
 export type Work = z.infer<typeof Work>;
+
+/** A claimed set of vectors: those of `embedding_model` are to be made of an agent's chunks. */
+export const EmbeddingWork = z.object({
+  id: z.string(),
+  agent_id: z.string(),
+  lease: z.string(),
+  embedding_model: z.string(),
+});
+
+/** A claimed set of vectors. */
+export type EmbeddingWork = z.infer<typeof EmbeddingWork>;
+
+/** The answer of `chunks_to_embed`; null when somebody else has the lease, or nobody wants the set any more. */
+export const ChunksToEmbed = z.array(
+  z.object({ id: z.number(), heading: z.string().nullable(), content: z.string() }),
+).nullable();
 
 /** The answer of `finish_work`. */
 export const FinishedWork = z.object({

@@ -17,21 +17,30 @@ export interface NewChunk {
 
 type Json = Record<string, unknown>;
 
-interface BeginDocument {
-  agentId: string;
+/** An upload as it is kept: its original in base64 or its path in the bucket, and its chunks when each has its vector. */
+export interface NewDocument {
   title: string;
-  mimeType: string;
-  contentHash: string;
-  sizeBytes: number;
-  embeddingModel: string;
+  mime_type: string;
+  content_hash: string;
+  size_bytes: number;
   source?: string | null;
   category?: string | null;
   language?: string | null;
+  /** The language of its text, which counts when none is given. */
+  detected_language?: string | null;
   metadata?: Json;
-  fileBase64?: string | null;
-  filePath?: string | null;
-  apiKeyId?: string | null;
-  createdBy?: string | null;
+  file_base64?: string | null;
+  file_path?: string | null;
+  api_key_id?: string | null;
+  created_by?: string | null;
+  chunks?: NewChunk[];
+}
+
+interface StoreDocuments {
+  agentId: string;
+  /** The model of the vectors, and that of an agent which has none yet. */
+  embeddingModel: string;
+  documents: NewDocument[];
   leaseSeconds?: number;
 }
 
@@ -198,7 +207,15 @@ export interface ResealedKey {
   key_hash: string;
 }
 
-type Work = "documents";
+interface WorkOf {
+  documents: results.Work;
+  embeddings: results.EmbeddingWork;
+}
+type Work = keyof WorkOf;
+const works: { [K in Work]: z.ZodType<WorkOf[K][]> } = {
+  documents: z.array(results.Work),
+  embeddings: z.array(results.EmbeddingWork),
+};
 
 /** Every SQL function that the service role calls, typed, with parsed results. */
 export type Rpc = ReturnType<typeof createRpc>;
@@ -233,12 +250,27 @@ export function createRpc(client: SupabaseClient) {
       call("reseal_provider_keys", args, z.number(), options),
 
     storageMode: (options?: CallOptions) => call("storage_mode", {}, z.enum(["bucket", "table"]), options),
-    beginDocument: (args: BeginDocument, options?: CallOptions) =>
-      call("begin_document", args, results.BegunDocument, options),
+    storeDocuments: (args: StoreDocuments, options?: CallOptions) =>
+      call("store_documents", args, z.array(results.KeptDocument), options),
     storeChunks: (args: StoreChunks, options?: CallOptions) =>
       call("store_chunks", args, results.StoredChunks, options),
-    claimWork: (args: { kind: Work; maxItems?: number; leaseSeconds?: number }, options?: CallOptions) =>
-      call("claim_work", args, z.array(results.Work), options),
+    claimWork: <K extends Work>(
+      args: { kind: K; maxItems?: number; leaseSeconds?: number },
+      options?: CallOptions,
+    ) => call<z.ZodType<WorkOf[K][]>>("claim_work", args, works[args.kind], options),
+    chunksToEmbed: (args: { id: string; lease: string; maxItems?: number }, options?: CallOptions) =>
+      call("chunks_to_embed", args, results.ChunksToEmbed, options),
+    storeVectors: (
+      args: {
+        id: string;
+        lease: string;
+        vectors: { id: number; embedding: string }[];
+        leaseSeconds?: number;
+      },
+      options?: CallOptions,
+    ) => call("store_vectors", args, z.object({ outcome: z.enum(["stored", "lost"]) }), options),
+    switchModel: (args: { id: string; lease: string }, options?: CallOptions) =>
+      call("switch_model", args, z.object({ outcome: z.enum(["switched", "more", "lost"]) }), options),
     finishWork: (
       args: {
         kind: Work;

@@ -7,6 +7,8 @@ import { invalid } from "./upload.ts";
 export interface Target {
   agentId: string;
   ownerId: string;
+  /** The model its owner wants, null before its first document. */
+  embeddingModel: string | null;
   apiKeyId: string | null;
   createdBy: string | null;
 }
@@ -25,8 +27,14 @@ export async function targetOf(
     if (agentId !== undefined) {
       throw invalid("agent_id", "must not be given with an agent key, which has its agent");
     }
-    const { agent_id, owner_id, key_id } = caller.key;
-    return { agentId: agent_id, ownerId: owner_id, apiKeyId: key_id, createdBy: null };
+    const { agent_id, owner_id, embedding_model, key_id } = caller.key;
+    return {
+      agentId: agent_id,
+      ownerId: owner_id,
+      embeddingModel: embedding_model,
+      apiKeyId: key_id,
+      createdBy: null,
+    };
   }
   if (agentId === undefined) throw invalid("agent_id", "must name the agent");
   const rpc = caller.kind === "user" ? deps.rpcAs(caller.token) : deps.rpc;
@@ -37,5 +45,6 @@ export async function targetOf(
     throw problem("forbidden", "Cannot change documents as a viewer of this agent");
   }
   const createdBy = caller.kind === "user" ? caller.userId : null;
-  return { agentId, ownerId: access.owner_id, apiKeyId: null, createdBy };
+  const { owner_id: ownerId, embedding_model: embeddingModel } = access;
+  return { agentId, ownerId, embeddingModel, apiKeyId: null, createdBy };
 }

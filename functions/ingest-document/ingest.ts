@@ -3,12 +3,16 @@ import { authorize, type Caller } from "../../shared/auth.ts";
 import type { Deps } from "../../shared/deps.ts";
 import { Problem, problem } from "../../shared/errors.ts";
 import { type Handler, json } from "../../shared/http.ts";
+import type { KeptDocument } from "../../shared/results.ts";
+import type { NewChunk } from "../../shared/rpc.ts";
 import { type Target, targetOf } from "./agent.ts";
 import { type Batch, type Batches, readBatches } from "./batches.ts";
 import { unreadable } from "./decode.ts";
+import { embedChunks, isInstant } from "./embed-chunks.ts";
 import { Meter } from "./meter.ts";
 import { forgetDeleted, keepOriginal } from "./original.ts";
-import { leaseSeconds, type Outcome, runRound } from "./round.ts";
+import { type Outcome, runRound } from "./round.ts";
+import { storeTogether } from "./store-together.ts";
 import { readUpload, type Upload } from "./upload.ts";
 
 type Needed = Pick<Deps, "env" | "log" | "rpc" | "rpcAs" | "storage" | "now" | "embed" | "background">;
@@ -18,16 +22,17 @@ export function ingestDocument(deps: Needed): Handler {
   return async (request) => {
     const caller = await authorize(request, deps, { allow: ["key", "user", "secret"], scope: "ingest" });
     const meter = new Meter();
-    const { begun, batches, isWhole, target } = await take(request, caller, meter, deps);
-    if (begun.outcome === "deduplicated") {
-      await batches.close();
-      const { outcome: _, ...known } = begun;
-      return json({ ...known, deduplicated: true });
+    const { kept, batches, isWhole, target } = await take(request, caller, meter, deps);
+    if (kept.outcome === "created") {
+      const round = runRound(leasedBy(kept), () => Promise.resolve(batches), meter, deps);
+      if (isWhole) return answer(await round, { kept, target }, deps);
+      deps.background(round);
+      return accepted(kept.document_id, "processing");
     }
-    const round = runRound(leasedBy(begun), () => Promise.resolve(batches), meter, deps);
-    if (isWhole) return answer(await round, { begun, target }, deps);
-    deps.background(round);
-    return accepted(begun.document_id, "processing");
+    await batches.close();
+    if (kept.outcome === "stored") return stored(kept, deps);
+    const { outcome: _, ...known } = kept;
+    return json({ ...known, deduplicated: true });
   };
 }
 
@@ -38,7 +43,7 @@ async function take(request: Request, caller: Caller, meter: Meter, deps: Needed
   // Read before anything is stored: what cannot be read leaves no trace.
   const { first, batches } = await meter.measure(() => peek(upload));
   try {
-    return { begun: await begin(upload, target, deps), batches, isWhole: first.done, target };
+    return { kept: await keep(upload, first, target, { meter, deps }), batches, isWhole: first.done, target };
   } catch (error) {
     await batches.close();
     throw error;
@@ -51,21 +56,19 @@ export function accepted(documentId: string, status: "queued" | "processing"): R
   return json({ document_id: documentId, status }, 202, { location });
 }
 
-type Begun = Awaited<ReturnType<typeof begin>>;
-type Created = Extract<Begun, { outcome: "created" }>;
+type Created = Extract<KeptDocument, { outcome: "created" }>;
 
 /** The answer for a document whose only batch was tried at once. */
 async function answer(
   round: Outcome,
-  { begun, target }: { begun: Created; target: Target },
+  { kept, target }: { kept: Created; target: Target },
   deps: Needed,
 ): Promise<Response> {
-  const { document_id, replaces } = begun;
+  const { document_id } = kept;
   const named = { agentId: target.agentId, documentId: document_id };
   switch (round.outcome) {
     case "ready":
-      if (replaces !== null) deps.background(forgetDeleted(deps));
-      return json({ document_id, status: "ready", chunks: round.chunks, tokens: round.tokens }, 201);
+      return stored({ ...kept, ...round }, deps);
     case "failed":
       await deps.rpc.deleteDocument(named);
       throw round.problem;
@@ -80,36 +83,69 @@ async function answer(
   }
 }
 
-/** Keeps the original and takes the lease of its ingestion; what the database does not take is not kept either. */
-async function begin(
-  { bytes, agentId: _agent, field: _field, ...described }: Upload,
-  target: Target,
+/** The answer for a document that can be found. */
+function stored(
+  { document_id, replaces, chunks, tokens }: Pick<Created, "document_id" | "replaces"> & {
+    chunks: number;
+    tokens: number;
+  },
   deps: Needed,
-) {
-  const kept = await keepOriginal(bytes, { ...target, mimeType: described.mimeType }, deps);
-  const discard = () => {
-    if (kept.filePath !== undefined) deps.background(deps.storage.remove([kept.filePath]));
-  };
+): Response {
+  if (replaces !== null) deps.background(forgetDeleted(deps));
+  return json({ document_id, status: "ready", chunks, tokens }, 201);
+}
+
+/**
+ * Keeps the original, and with it all chunks where their vectors cost nothing. Where they do, the database is asked
+ * first: of what it knows already, or has no room for, none is bought. What it does not take is not kept either.
+ */
+async function keep(
+  { bytes, agentId: _agent, field: _field, mimeType, ...described }: Upload,
+  first: Batch,
+  target: Target,
+  { meter, deps }: { meter: Meter; deps: Needed },
+): Promise<Exclude<KeptDocument, { outcome: "refused" }>> {
   const { agentId, apiKeyId, createdBy } = target;
+  const embeddingModel = target.embeddingModel ?? deps.env.EMBEDDING_MODEL;
+  const original = await keepOriginal(bytes, { ...target, mimeType }, deps);
+  const discard = () => {
+    if (original.file_path !== undefined) deps.background(deps.storage.remove([original.file_path]));
+  };
   try {
-    const begun = await deps.rpc.beginDocument({
-      ...described,
-      ...kept,
-      agentId,
-      apiKeyId,
-      createdBy,
-      contentHash: sha256(bytes),
-      sizeBytes: bytes.byteLength,
-      embeddingModel: deps.env.EMBEDDING_MODEL,
-      leaseSeconds,
-    });
-    if (begun.outcome === "refused") throw quotaExceeded(begun);
-    if (begun.outcome === "deduplicated") discard();
-    return begun;
+    const kept = await storeTogether(
+      {
+        ...described,
+        ...original,
+        mime_type: mimeType,
+        content_hash: sha256(bytes),
+        size_bytes: bytes.byteLength,
+        api_key_id: apiKeyId,
+        created_by: createdBy,
+        detected_language: first.language,
+        chunks: first.done && isInstant(embeddingModel)
+          ? await withVectors(first, embeddingModel, meter, deps)
+          : undefined,
+      },
+      { agentId, embeddingModel },
+      deps.rpc,
+    );
+    if (kept.outcome === "refused") throw quotaExceeded(kept);
+    if (kept.outcome === "deduplicated") discard();
+    return kept;
   } catch (error) {
     discard();
     throw error;
   }
+}
+
+async function withVectors(
+  { chunks }: Batch,
+  model: string,
+  meter: Meter,
+  deps: Needed,
+): Promise<NewChunk[]> {
+  const vectors = await embedChunks(chunks, model, meter, deps);
+  return chunks.map((chunk, index) => ({ ...chunk, embedding: vectors[index]! }));
 }
 
 function quotaExceeded({ limit, used }: { limit: number; used: number }): Error {
@@ -122,15 +158,15 @@ function quotaExceeded({ limit, used }: { limit: number; used: number }): Error 
   );
 }
 
-function leasedBy(begun: Created) {
+function leasedBy(kept: Created) {
   return {
-    documentId: begun.document_id,
-    lease: begun.lease,
-    embeddingModel: begun.embedding_model,
-    language: begun.language,
-    agentLanguage: begun.agent_language,
+    documentId: kept.document_id,
+    lease: kept.lease,
+    embeddingModel: kept.embedding_model,
+    language: kept.language,
+    agentLanguage: kept.agent_language,
     chunks: 0,
-    reusable: new Set(begun.reusable),
+    reusable: new Set(kept.reusable),
   };
 }
 

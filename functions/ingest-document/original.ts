@@ -10,9 +10,9 @@ export interface Original {
 }
 
 /** Where an original is kept: in the table, or in the bucket under a path. */
-export type Kept = { fileBase64: string; filePath?: undefined } | {
-  filePath: string;
-  fileBase64?: undefined;
+export type Kept = { file_base64: string; file_path?: undefined } | {
+  file_path: string;
+  file_base64?: undefined;
 };
 
 /**
@@ -24,10 +24,10 @@ export async function keepOriginal(
   { ownerId, agentId, mimeType }: { ownerId: string; agentId: string; mimeType: string },
   deps: Pick<Deps, "rpc" | "storage">,
 ): Promise<Kept> {
-  if (await storageMode(deps.rpc) === "table") return { fileBase64: encodeBase64(bytes) };
+  if (await storageMode(deps.rpc) === "table") return { file_base64: encodeBase64(bytes) };
   const filePath = `${ownerId}/${agentId}/${crypto.randomUUID()}`;
   await deps.storage.upload(filePath, bytes, mimeType);
-  return { filePath };
+  return { file_path: filePath };
 }
 
 /** The original of a document, from the table or the bucket; null when it is gone. */

@@ -3,6 +3,7 @@ import { Problem } from "../../shared/errors.ts";
 import type { NewChunk } from "../../shared/rpc.ts";
 import type { Batch, Batches } from "./batches.ts";
 import { unreadable } from "./decode.ts";
+import { embedChunks } from "./embed-chunks.ts";
 import type { Meter } from "./meter.ts";
 
 /** A document that this process holds the lease of. */
@@ -94,38 +95,27 @@ async function store(leased: Leased, batch: Batch, fromIndex: number, meter: Met
 }
 
 async function embedded(
-  batch: Batch,
+  { chunks }: Batch,
   known: ReadonlySet<string>,
   model: string,
   meter: Meter,
   deps: Needed,
 ): Promise<NewChunk[]> {
-  const fresh = batch.chunks.filter(({ hash }) => !known.has(hash));
-  const ask = () => deps.embed(model, fresh.map((chunk) => embeddingText(chunk)), { purpose: "document" });
-  // A model without a provider computes in this process.
-  const vectors = fresh.length === 0 ? [] : model.includes("/") ? await ask() : await meter.measure(ask);
+  const fresh = chunks.filter(({ hash }) => !known.has(hash));
+  const vectors = await embedChunks(fresh, model, meter, deps);
   const byChunk = new Map(fresh.map((chunk, index) => [chunk, vectors[index]!]));
-  return batch.chunks.map((chunk) => ({ ...chunk, embedding: byChunk.get(chunk) ?? null }));
-}
-
-// A passage is about what its headings say, also where it does not repeat them.
-function embeddingText({ heading, content }: { heading: string | null; content: string }): string {
-  return heading === null ? content : `${heading}\n${content}`;
+  return chunks.map((chunk) => ({ ...chunk, embedding: byChunk.get(chunk) ?? null }));
 }
 
 /** Tells the database that a round failed: to be retried after a growing wait, or for good with its reason. */
 async function giveUp(leased: Leased, error: unknown, deps: Needed): Promise<Outcome> {
-  const known = error instanceof Problem ? error : null;
-  const ours = known === null || known.status >= 500;
-  // A missing key does not come back by waiting.
-  const retryable = ours && known?.code !== "provider_not_configured";
-  if (ours) deps.log.error("ingestion_interrupted", error, { document_id: leased.documentId });
+  if (isOurs(error)) deps.log.error("ingestion_interrupted", error, { document_id: leased.documentId });
   try {
     const { outcome } = await deps.rpc.finishWork({
       kind: "documents",
       id: leased.documentId,
       lease: leased.lease,
-      error: { code: known?.code ?? "internal", message: reason(known), retryable },
+      error: faultOf(error),
     });
     return outcome === "failed"
       ? { outcome, problem: error }
@@ -137,8 +127,18 @@ async function giveUp(leased: Leased, error: unknown, deps: Needed): Promise<Out
   }
 }
 
-// What went wrong on our side is told by its title alone.
-function reason(known: Problem | null): string {
-  if (known === null) return "The document could not be processed";
-  return known.status >= 500 ? known.title : known.detail;
+/** What is kept of an error; what went wrong on our side is told by its title alone. */
+export function faultOf(error: unknown): { code: string; message: string; retryable: boolean } {
+  if (!(error instanceof Problem)) {
+    return { code: "internal", message: "The document could not be processed", retryable: true };
+  }
+  const ours = isOurs(error);
+  // A missing key does not come back by waiting.
+  const retryable = ours && error.code !== "provider_not_configured";
+  return { code: error.code, message: ours ? error.title : error.detail, retryable };
+}
+
+/** Whether an error is a fault of ours or of a service we use, not of the document. */
+export function isOurs(error: unknown): boolean {
+  return !(error instanceof Problem) || error.status >= 500;
 }

@@ -5,6 +5,7 @@ import { problem } from "../../shared/errors.ts";
 import { type Handler, json } from "../../shared/http.ts";
 import type { Work } from "../../shared/results.ts";
 import { readBatches } from "./batches.ts";
+import { buildVectors, type EmbeddingOutcome } from "./embeddings.ts";
 import { mediaTypes } from "./media-type.ts";
 import { Meter } from "./meter.ts";
 import { forgetDeleted, originalOf } from "./original.ts";
@@ -29,24 +30,43 @@ export function workOnDocuments(deps: Needed): Handler {
   };
 }
 
-/** Takes due documents, one owner after the other, until none is due or the time or the meter is used up. */
+/**
+ * Takes due documents, and then vectors to be built for another model, one owner after the other, until nothing is due or
+ * the time or the meter is used up.
+ */
 export async function workFor(budgetMs: number, deps: Needed): Promise<Done> {
   const end = deps.now().getTime() + budgetMs;
   const meter = new Meter();
+  const isOver = () => meter.exhausted || deps.now().getTime() >= end;
   const result: Done = { done: 0, failed: 0, more: true };
   do {
-    const [work] = await deps.rpc.claimWork({ kind: "documents", maxItems: 1, leaseSeconds });
-    if (work === undefined) {
+    const outcome = await nextDocument(meter, deps) ?? await nextVectors(meter, isOver, deps);
+    if (outcome === null) {
       result.more = false;
       break;
     }
-    const { outcome } = await continueDocument(work, meter, deps);
-    if (outcome === "ready") result.done++;
+    if (outcome === "ready" || outcome === "switched") result.done++;
     if (outcome === "failed" || outcome === "retry") result.failed++;
-  } while (!meter.exhausted && deps.now().getTime() < end);
+  } while (!isOver());
   // What cannot be cleaned up now waits for the next call; the work that was done counts.
   await forgetDeleted(deps).catch((error) => deps.log.error("deleted_files_left", error));
   return result;
+}
+
+/** Works on the next due document; null when none is due. */
+async function nextDocument(meter: Meter, deps: Needed): Promise<Outcome["outcome"] | null> {
+  const [work] = await deps.rpc.claimWork({ kind: "documents", maxItems: 1, leaseSeconds });
+  return work === undefined ? null : (await continueDocument(work, meter, deps)).outcome;
+}
+
+/** Works on the next due set of vectors; null when none is due. */
+async function nextVectors(
+  meter: Meter,
+  isOver: () => boolean,
+  deps: Needed,
+): Promise<EmbeddingOutcome | null> {
+  const [work] = await deps.rpc.claimWork({ kind: "embeddings", maxItems: 1, leaseSeconds });
+  return work === undefined ? null : await buildVectors(work, meter, isOver, deps);
 }
 
 async function continueDocument(work: Work, meter: Meter, deps: Needed): Promise<Outcome> {

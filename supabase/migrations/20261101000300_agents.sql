@@ -177,7 +177,8 @@ create index agents_deleted_idx on public.agents (deleted_at) where deleted_at i
 comment on table public.agents is
   'The agents. Their members read them, editors change them, owners also delete them and decide on money: monthly limits and the provider key. A delete hides at once; a job erases.';
 comment on column public.agents.model is 'provider/model; a bare name is one of Mistral.';
-comment on column public.agents.embedding_model is 'Null until the first document is stored, then the model all its chunks are embedded with.';
+comment on column public.agents.embedding_model is
+  'The model that its chunks are to be embedded with; null until the first document is stored. The one that answers is in agent_knowledge.';
 comment on column public.agents.match_threshold is 'Null for the default of the embedding model.';
 comment on column public.agents.prompt_version_id is 'Pins one version of one of its prompts, whatever version is active.';
 create trigger agents_updated_at before update on public.agents

@@ -17,7 +17,6 @@ create table public.documents (
   file_path text,
   status text not null default 'queued',
   progress real not null default 0,
-  embedding_model text not null,
   chunk_count integer not null default 0,
   token_count bigint not null default 0,
   state jsonb not null default '{}',
@@ -95,7 +94,7 @@ create table public.document_chunks (
   embedding extensions.halfvec not null,
   bits bit varying generated always as (extensions.binary_quantize(embedding)) stored,
   created_at timestamptz not null default now(),
-  constraint document_chunks_one_per_index unique (document_id, chunk_index),
+  constraint document_chunks_one_per_index_and_model unique (document_id, chunk_index, embedding_model),
   constraint document_chunks_index_fits_a_posting check (chunk_index between 0 and 524287),
   constraint document_chunks_content_is_not_empty check (content <> ''),
   constraint document_chunks_offsets_are_ordered check (0 <= char_start and char_start < char_end),
@@ -103,7 +102,7 @@ create table public.document_chunks (
   constraint document_chunks_tokens_are_positive check (tokens > 0)
 );
 comment on table public.document_chunks is
-  'A passage of a document with its place in it and its vector; `embedding_model` says which model made the vector, and a query never meets a vector of another.';
+  'A passage of a document with its place in it and its vector; `embedding_model` says which model made the vector, and a query never meets a vector of another. While an agent changes its model, a passage stands here once for each.';
 comment on column public.document_chunks.bits is
   'Signs of the embedding, for the pre-filter by Hamming distance; read from the index alone.';
 -- In the row itself, not in TOAST: an exact scan reads it three times faster.
@@ -115,14 +114,14 @@ create index document_chunks_bits on public.document_chunks (agent_id, embedding
 create table public.chunk_terms (
   agent_id uuid not null,
   lexeme text collate "C" not null,
-  document_id uuid not null references public.documents (id) on delete cascade,
+  document_id uuid not null,
   batch integer not null,
   postings integer[] not null,
   constraint chunk_terms_pkey primary key (agent_id, lexeme, document_id, batch) include (postings),
   constraint chunk_terms_postings_are_not_empty check (cardinality(postings) > 0)
 );
 comment on table public.chunk_terms is
-  'Postings of the lexical search: for one lexeme and one batch of a document, each element is chunk_index * 4096 + round(BM25 weight * 1800). Read from the key alone; the document''s key removes it with its agent, too.';
+  'Postings of the lexical search: for one lexeme and one batch of a document, each element is chunk_index * 4096 + round(BM25 weight * 1800). Read from the key alone. Without a foreign key, which would cost a third of a small document''s ingestion: it is written under the document''s lock, and a trigger removes it with the document.';
 create index chunk_terms_document on public.chunk_terms (document_id);
 alter table public.chunk_terms set (autovacuum_vacuum_insert_scale_factor = 0.02);
 
@@ -133,7 +132,7 @@ create table private.work_claims (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint work_claims_pkey primary key (owner_id, kind),
-  constraint work_claims_kind_is_known check (kind in ('documents'))
+  constraint work_claims_kind_is_known check (kind in ('documents', 'embeddings'))
 );
 comment on table private.work_claims is 'When work of an owner was last claimed: the one who waited longest is next.';
 create trigger work_claims_updated_at before update on private.work_claims for each row execute function public.update_updated_at_column();
@@ -142,13 +141,47 @@ create table public.agent_knowledge (
   agent_id uuid primary key references public.agents (id) on delete cascade,
   chunks bigint not null default 0,
   languages text[] not null default '{}',
+  embedding_model text not null,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint agent_knowledge_chunks_are_not_negative check (chunks >= 0)
 );
 comment on table public.agent_knowledge is
   'What an agent can search: the number of chunks of its ready documents, and their languages. Kept by a trigger on documents.';
+comment on column public.agent_knowledge.embedding_model is
+  'The model whose vectors answer: every chunk has one of it. `agents.embedding_model` is the one that is wanted, which takes over when its set is complete.';
 create trigger agent_knowledge_updated_at before update on public.agent_knowledge
+  for each row execute function public.update_updated_at_column();
+
+create table public.embedding_sets (
+  id uuid primary key default gen_random_uuid(),
+  agent_id uuid not null references public.agents (id) on delete cascade,
+  embedding_model text not null,
+  status text not null default 'building',
+  chunks bigint not null default 0,
+  reached bigint not null default 0,
+  lease uuid,
+  leased_until timestamptz,
+  attempts smallint not null default 0,
+  next_attempt_at timestamptz not null default now(),
+  error_code text,
+  error_message text,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint embedding_sets_one_per_model unique (agent_id, embedding_model),
+  constraint embedding_sets_status_is_known check (status in ('building', 'outdated')),
+  constraint embedding_sets_chunks_are_not_negative check (chunks >= 0),
+  constraint embedding_sets_attempts_are_not_negative check (attempts >= 0),
+  constraint embedding_sets_error_has_a_message check ((error_code is null) = (error_message is null)),
+  constraint embedding_sets_lease_has_an_end check ((lease is null) = (leased_until is null))
+);
+comment on table public.embedding_sets is
+  'The vectors of an agent beside those that answer: being built for the model it changes to, or outdated and being removed. Members read, the functions write.';
+comment on column public.embedding_sets.chunks is 'How many vectors were made for it.';
+comment on column public.embedding_sets.reached is 'The last chunk that was looked at; the switch looks at all of them once more.';
+create unique index embedding_sets_one_is_built on public.embedding_sets (agent_id) where status = 'building';
+create index embedding_sets_due on public.embedding_sets (status, next_attempt_at);
+create trigger embedding_sets_updated_at before update on public.embedding_sets
   for each row execute function public.update_updated_at_column();
 
 -- Rights ------------------------------------------------------------------------------------------------------------
@@ -158,19 +191,22 @@ alter table public.document_files enable row level security;
 alter table public.document_chunks enable row level security;
 alter table public.chunk_terms enable row level security;
 alter table public.agent_knowledge enable row level security;
+alter table public.embedding_sets enable row level security;
 alter table private.work_claims enable row level security;
 
 -- An older hosted project gives every new table to every role.
 revoke all on public.documents, public.document_files, public.document_chunks, public.chunk_terms, public.agent_knowledge,
-  private.work_claims from public, anon, authenticated, service_role;
+  public.embedding_sets, private.work_claims from public, anon, authenticated, service_role;
 grant select, insert, update, delete on public.documents, public.document_files, public.document_chunks, public.chunk_terms,
-  public.agent_knowledge, private.work_claims to service_role;
-grant select (id, agent_id, title, source, mime_type, category, language, metadata, size_bytes, status, progress, embedding_model,
-    chunk_count, token_count, error_code, error_message, api_key_id, created_by, created_at, updated_at)
+  public.agent_knowledge, public.embedding_sets, private.work_claims to service_role;
+grant select (id, agent_id, title, source, mime_type, category, language, metadata, size_bytes, status, progress, chunk_count,
+    token_count, error_code, error_message, api_key_id, created_by, created_at, updated_at)
   on public.documents to authenticated;
 grant select (id, agent_id, document_id, chunk_index, content, heading, page, char_start, char_end, tokens, embedding_model,
   created_at) on public.document_chunks to authenticated;
 grant select on public.agent_knowledge to authenticated;
+grant select (id, agent_id, embedding_model, status, chunks, error_code, error_message, next_attempt_at, created_at, updated_at)
+  on public.embedding_sets to authenticated;
 grant select on public.documents, public.document_chunks, public.chunk_terms, public.agent_knowledge to agent_reader;
 grant select (id, match_threshold, deleted_at) on public.agents to agent_reader;
 
@@ -179,6 +215,8 @@ create policy "members read documents" on public.documents for select to authent
 create policy "members read chunks" on public.document_chunks for select to authenticated
   using (agent_id = any (array(select private.visible_agents('viewer'))));
 create policy "members read what is searchable" on public.agent_knowledge for select to authenticated
+  using (agent_id = any (array(select private.visible_agents('viewer'))));
+create policy "members read embedding sets" on public.embedding_sets for select to authenticated
   using (agent_id = any (array(select private.visible_agents('viewer'))));
 create policy nobody on public.document_files as restrictive for all to anon, authenticated using (false);
 create policy nobody on public.chunk_terms as restrictive for all to anon, authenticated using (false);
@@ -208,18 +246,29 @@ begin
     -- Nothing to count when the row goes with its agent.
     update public.agent_knowledge k set chunks = k.chunks - before where k.agent_id = old.agent_id;
   elsif before <> after then
-    insert into public.agent_knowledge as k (agent_id, chunks, languages)
-    -- A check looks at the proposed row before the conflict does, so that it must not be negative itself.
-    values (new.agent_id, greatest(0, after - before), array_remove(array[new.language], null))
-    on conflict (agent_id) do update set chunks = k.chunks + after - before,
-      languages = case when excluded.languages <@ k.languages then k.languages else k.languages || excluded.languages end;
+    update public.agent_knowledge k set chunks = k.chunks + after - before,
+        languages = case when new.language is null or new.language = any (k.languages) then k.languages else k.languages || new.language end
+      where k.agent_id = new.agent_id;
   end if;
   return null;
 end $$;
-comment on function private.count_knowledge is 'Keeps agent_knowledge equal to the sum over the ready documents.';
+comment on function private.count_knowledge is
+  'Keeps agent_knowledge equal to the sum over the ready documents; its row was made with the first of them, by use_model.';
 revoke execute on function private.count_knowledge from public, anon, authenticated;
 create trigger documents_count_knowledge after insert or delete or update of status, chunk_count, deleted_at on public.documents
   for each row execute function private.count_knowledge();
+
+create function private.remove_terms() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  delete from public.chunk_terms t where t.document_id = any (array(select id from gone));
+  return null;
+end $$;
+comment on function private.remove_terms is 'Trigger function: postings go with their document, also when it goes with its agent.';
+revoke execute on function private.remove_terms from public, anon, authenticated;
+create trigger documents_remove_terms after delete on public.documents referencing old table as gone
+  for each statement execute function private.remove_terms();
 
 -- Words -------------------------------------------------------------------------------------------------------------
 
@@ -276,24 +325,31 @@ grant execute on function private.question_lexemes to service_role, agent_reader
 -- Weight of a term in a chunk: the saturation part of BM25 with k1 = 1.2, b = 0.75 and an average length of 80
 -- lexemes, fixed so that a stored weight never changes (Robertson and Zaragoza, "The Probabilistic Relevance
 -- Framework: BM25 and Beyond", 2009).
-create function private.index_terms(document_id uuid, first_index integer) returns void
-language sql volatile security invoker set search_path = ''
+create function private.index_terms(document_ids uuid[], first_index integer) returns void
+language plpgsql volatile security invoker set search_path = ''
 as $$
+begin
   insert into public.chunk_terms (agent_id, lexeme, document_id, batch, postings)
-  select w.agent_id, w.lexeme, index_terms.document_id, index_terms.first_index,
+  select w.agent_id, w.lexeme, w.document_id, index_terms.first_index,
     array_agg(w.chunk_index * 4096 + round(1800 * w.tf * 2.2 / (w.tf + 1.2 * (0.25 + 0.75 * w.dl / 80)))::integer order by w.chunk_index)
   from (
-    select c.agent_id, c.chunk_index, private.fold(t.lexeme) as lexeme, sum(cardinality(t.positions))::float8 as tf,
-      sum(sum(cardinality(t.positions))) over (partition by c.chunk_index)::float8 as dl
-    from public.document_chunks c
-    join public.documents d on d.id = c.document_id,
-      unnest(to_tsvector(private.text_config(d.language), private.plain_text(concat_ws(E'\n', c.heading, c.content)))) as t
-    where c.document_id = index_terms.document_id and c.chunk_index >= index_terms.first_index
-    group by c.agent_id, c.chunk_index, private.fold(t.lexeme)
+    select c.agent_id, c.document_id, c.chunk_index, t.lexeme, sum(t.positions)::float8 as tf,
+      sum(sum(t.positions)) over (partition by c.document_id, c.chunk_index)::float8 as dl
+    from public.document_chunks c join public.documents d on d.id = c.document_id,
+      lateral (
+        -- What is plain already, which most of it is, needs no call.
+        select case when octet_length(l.lexeme) = char_length(l.lexeme) then left(l.lexeme, 200) else private.fold(l.lexeme) end as lexeme,
+          cardinality(l.positions) as positions
+        from unnest(to_tsvector(private.text_config(d.language), private.plain_text(concat_ws(E'\n', c.heading, c.content)))) as l
+      ) t
+    where c.document_id = any (document_ids) and c.chunk_index >= index_terms.first_index
+    group by c.agent_id, c.document_id, c.chunk_index, t.lexeme
   ) w
-  group by w.agent_id, w.lexeme
-$$;
-comment on function private.index_terms is 'Writes the postings of a document''s chunks from `first_index` on.';
+  group by w.agent_id, w.lexeme, w.document_id
+  order by w.agent_id, w.lexeme, w.document_id;
+end $$;
+comment on function private.index_terms is
+  'Writes the postings of documents'' chunks from `first_index` on, which have one vector each so far.';
 revoke execute on function private.index_terms from public, anon, authenticated;
 grant execute on function private.index_terms to service_role;
 
@@ -437,7 +493,7 @@ declare
   only_documents uuid[];
   without_documents uuid[];
 begin
-  select k.chunks, k.languages, a.match_threshold into known
+  select k.chunks, k.languages, k.embedding_model, a.match_threshold into known
     from public.agents a join public.agent_knowledge k on k.agent_id = a.id where a.id = find_chunks.agent_id;
   if not found or known.chunks = 0 then
     return;
@@ -457,7 +513,7 @@ begin
       extensions.vector_dims(vector))),
     only_documents, without_documents, case when find_chunks.language is null then known.languages else array[find_chunks.language] end,
     known.chunks, find_chunks.match_count) f
-  join public.document_chunks c on c.document_id = f.document_id and c.chunk_index = f.chunk_index
+  join public.document_chunks c on c.document_id = f.document_id and c.chunk_index = f.chunk_index and c.embedding_model = known.embedding_model
   join public.documents d on d.id = f.document_id
   order by f.score desc, f.similarity desc nulls last, c.id;
 end $$;
@@ -528,7 +584,8 @@ language sql stable security invoker set search_path = ''
 as $$
   select coalesce(jsonb_agg(distinct c.hash), '[]')
   from public.documents d
-  join public.document_chunks c on c.document_id = d.replaces and c.embedding_model = d.embedding_model
+  join public.agent_knowledge k on k.agent_id = d.agent_id
+  join public.document_chunks c on c.document_id = d.replaces and c.embedding_model = k.embedding_model
   where d.id = reusable_hashes.document_id
 $$;
 comment on function private.reusable_hashes is 'Hashes of the chunks whose vectors a changed document takes over from the one it replaces.';
@@ -536,14 +593,15 @@ revoke execute on function private.reusable_hashes from public, anon, authentica
 grant execute on function private.reusable_hashes to service_role;
 
 create function private.document_quota(owner_id uuid, leaving uuid[] default '{}') returns jsonb
-language sql stable security invoker set search_path = ''
+language plpgsql stable security invoker set search_path = ''
 as $$
-  select jsonb_build_object('limit', p.documents, 'used', (
+begin
+  return (select jsonb_build_object('limit', p.documents, 'used', (
     select count(*) from public.documents d join public.agents a on a.id = d.agent_id
-    left join public.documents o on o.id = d.replaces and o.deleted_at is null
-    where a.owner_id = document_quota.owner_id and a.deleted_at is null and d.deleted_at is null and o.id is null and d.id <> all (leaving)))
-  from public.users u join public.plans p on p.name = u.plan where u.id = document_quota.owner_id
-$$;
+    where a.owner_id = document_quota.owner_id and a.deleted_at is null and d.deleted_at is null and d.id <> all (leaving)
+      and (d.replaces is null or not exists (select from public.documents o where o.id = d.replaces and o.deleted_at is null))))
+  from public.users u join public.plans p on p.name = u.plan where u.id = document_quota.owner_id);
+end $$;
 comment on function private.document_quota is
   'The plan''s number of documents and how many the owner has, without those that are `leaving`; one that will replace another does not count twice.';
 revoke execute on function private.document_quota from public, anon, authenticated;
@@ -565,118 +623,222 @@ revoke execute on function private.hold_uploads from public, anon, authenticated
 grant execute on function private.hold_uploads to service_role;
 
 create function private.outdated_documents(agent_id uuid, source text, content_hash text, kept uuid) returns uuid[]
-language sql stable security invoker set search_path = ''
+language plpgsql stable security invoker set search_path = ''
 as $$
-  select array(select d.id from public.documents d
+begin
+  return array(select d.id from public.documents d
     where d.agent_id = outdated_documents.agent_id and d.deleted_at is null and d.status <> 'ready' and d.id is distinct from kept
       and (d.source = outdated_documents.source or (d.status = 'failed' and d.content_hash = outdated_documents.content_hash and kept is null))
-    order by d.id)
-$$;
+    order by d.id);
+end $$;
 comment on function private.outdated_documents is
   'What a new upload makes pointless: the newest upload of a source wins, and a failed one of the same content is tried again with it.';
 revoke execute on function private.outdated_documents from public, anon, authenticated;
 grant execute on function private.outdated_documents to service_role;
 
-create function private.insert_document(wanted public.documents, file_base64 text) returns public.documents
+create function private.active_model(agent_id uuid) returns text
+language plpgsql stable security invoker set search_path = ''
+as $$
+begin
+  return (select k.embedding_model from public.agent_knowledge k where k.agent_id = active_model.agent_id);
+end $$;
+comment on function private.active_model is 'The model whose vectors answer for an agent; null before its first document.';
+revoke execute on function private.active_model from public, anon, authenticated;
+grant execute on function private.active_model to service_role;
+
+create function private.use_model(agent_id uuid, proposed text) returns text
+language plpgsql volatile security invoker set search_path = ''
+as $$
+declare
+  wanted text;
+  active text := private.active_model(agent_id);
+begin
+  if active is null then
+    -- Against somebody who changes the model at this moment.
+    select coalesce(a.embedding_model, proposed) into active from public.agents a where a.id = use_model.agent_id for no key update;
+    insert into public.agent_knowledge (agent_id, embedding_model) values (use_model.agent_id, active);
+  end if;
+  select a.embedding_model into wanted from public.agents a where a.id = use_model.agent_id;
+  if wanted is null then
+    update public.agents a set embedding_model = active where a.id = use_model.agent_id;
+  end if;
+  return active;
+end $$;
+comment on function private.use_model is
+  'The model whose vectors answer for an agent; the first upload decides it, by what its owner wants or else by `proposed`. The caller holds the uploads.';
+revoke execute on function private.use_model from public, anon, authenticated;
+grant execute on function private.use_model to service_role;
+
+create type private.upload as (title text, source text, mime_type text, category text, language text, detected_language text,
+  metadata jsonb, content_hash text, size_bytes bigint, file_base64 text, file_path text, api_key_id uuid, created_by uuid, chunks jsonb);
+comment on type private.upload is
+  'A document as it is sent: its original in base64 or its path in the bucket, and its chunks when all of them have their vectors.';
+
+create function private.insert_document(made public.documents, upload private.upload) returns void
+language plpgsql volatile security invoker set search_path = ''
+as $$
+begin
+  insert into public.documents (id, agent_id, title, source, mime_type, category, language, metadata, content_hash, size_bytes, file_path,
+    status, progress, chunk_count, token_count, replaces, lease, leased_until, attempts, api_key_id, created_by)
+  values (made.id, made.agent_id, upload.title, upload.source, upload.mime_type, upload.category, made.language,
+    coalesce(upload.metadata, '{}'), upload.content_hash, upload.size_bytes, upload.file_path, made.status, made.progress, made.chunk_count,
+    made.token_count, made.replaces, made.lease, made.leased_until, 1, upload.api_key_id, upload.created_by);
+  if upload.file_base64 is not null then
+    insert into public.document_files (document_id, content) values (made.id, decode(upload.file_base64, 'base64'));
+  end if;
+end $$;
+comment on function private.insert_document is 'Stores a document and its original.';
+revoke execute on function private.insert_document from public, anon, authenticated;
+grant execute on function private.insert_document to service_role;
+
+create function private.take_upload(upload private.upload, made public.documents, owner_id uuid, room bigint) returns jsonb
+language plpgsql volatile security invoker set search_path = ''
+as $$
+declare
+  same public.documents;
+  outdated uuid[];
+  quota jsonb;
+begin
+  select d.* into same from public.documents d
+    where d.agent_id = made.agent_id and d.content_hash = upload.content_hash and d.deleted_at is null and d.status <> 'failed'
+      and (upload.source is null or d.source = upload.source)
+    order by d.created_at limit 1;
+  if upload.source is not null then
+    select d.id into made.replaces from public.documents d
+      where d.agent_id = made.agent_id and d.source = upload.source and d.deleted_at is null and d.status = 'ready';
+  end if;
+  outdated := private.outdated_documents(made.agent_id, upload.source, upload.content_hash, same.id);
+  if same.id is null and made.replaces is null and room <= 0 then
+    quota := private.document_quota(owner_id, outdated);
+    if (quota ->> 'used')::bigint >= (quota ->> 'limit')::bigint then
+      return jsonb_build_object('outcome', 'refused', 'code', 'quota_exceeded') || quota;
+    end if;
+  end if;
+  if outdated <> '{}' then
+    perform private.remove_document(o.id) from unnest(outdated) as o (id);
+  end if;
+  if same.id is not null then
+    return jsonb_build_object('outcome', 'deduplicated', 'document_id', same.id, 'status', same.status, 'chunks', same.chunk_count,
+      'tokens', same.token_count);
+  end if;
+  made.id := gen_random_uuid();
+  if made.status = 'ready' and made.replaces is not null then
+    perform private.remove_document(made.replaces);
+  end if;
+  perform private.insert_document(made, upload);
+  return jsonb_build_object('outcome', case when made.status = 'ready' then 'stored' else 'created' end, 'document_id', made.id,
+    'lease', made.lease, 'language', made.language, 'replaces', made.replaces, 'chunks', made.chunk_count, 'tokens', made.token_count);
+end $$;
+comment on function private.take_upload is
+  'Decides about one upload and stores it, ready or leased as `made` says. `room` is how many more documents the plan has, at least; the caller holds the uploads.';
+revoke execute on function private.take_upload from public, anon, authenticated;
+grant execute on function private.take_upload to service_role;
+
+create function private.plan_document(upload private.upload, agent_id uuid, agent_language text, lease_seconds integer)
+  returns public.documents
 language plpgsql volatile security invoker set search_path = ''
 as $$
 declare
   made public.documents;
 begin
-  insert into public.documents (agent_id, title, source, mime_type, category, language, metadata, content_hash, size_bytes, file_path, status,
-    embedding_model, replaces, lease, leased_until, attempts, api_key_id, created_by)
-  values (wanted.agent_id, wanted.title, wanted.source, wanted.mime_type, wanted.category, wanted.language, wanted.metadata, wanted.content_hash,
-    wanted.size_bytes, wanted.file_path, 'processing', wanted.embedding_model, wanted.replaces, gen_random_uuid(), wanted.leased_until, 1,
-    wanted.api_key_id, wanted.created_by)
-  returning * into made;
-  if file_base64 is not null then
-    insert into public.document_files (document_id, content) values (made.id, decode(file_base64, 'base64'));
+  made.agent_id := agent_id;
+  made.language := upload.language;
+  made.status := 'processing';
+  made.progress := 0;
+  made.chunk_count := 0;
+  made.token_count := 0;
+  if upload.chunks is not null and jsonb_array_length(upload.chunks) not between 1 and 400 then
+    raise exception 'validation_failed' using errcode = 'PT422', detail = 'A document comes with 1 to 400 chunks, or with none of them.';
+  elsif upload.chunks is not null and agent_language is not null then
+    made.language := coalesce(upload.language, upload.detected_language, agent_language);
+    made.status := 'ready';
+    made.progress := 1;
+    select count(*), sum(c.tokens) into made.chunk_count, made.token_count from jsonb_to_recordset(upload.chunks) as c (tokens bigint);
+  else
+    made.lease := gen_random_uuid();
+    made.leased_until := now() + make_interval(secs => lease_seconds);
   end if;
   return made;
-exception when check_violation or not_null_violation or data_exception then
-  raise exception 'validation_failed' using errcode = 'PT422', detail = left(sqlerrm, 200);
 end $$;
-comment on function private.insert_document is
-  'Stores a document, leased to the caller, and its original; what breaks a law of the table is the caller''s fault.';
-revoke execute on function private.insert_document from public, anon, authenticated;
-grant execute on function private.insert_document to service_role;
+comment on function private.plan_document is
+  'How an upload is to be stored: ready, when it has chunks and their vectors are of the agent''s model (`agent_language` is given), else leased.';
+revoke execute on function private.plan_document from public, anon, authenticated;
+grant execute on function private.plan_document to service_role;
 
-create function public.begin_document(agent_id uuid, title text, mime_type text, content_hash text, size_bytes bigint, embedding_model text,
-  source text default null, category text default null, language text default null, metadata jsonb default '{}',
-  file_base64 text default null, file_path text default null, api_key_id uuid default null, created_by uuid default null,
-  lease_seconds integer default 60)
-returns jsonb
+create function public.store_documents(agent_id uuid, embedding_model text, documents jsonb, lease_seconds integer default 60) returns jsonb
 language plpgsql volatile security invoker set search_path = '' set enable_seqscan = off
 as $$
 declare
   owner uuid := private.hold_uploads(agent_id);
   agent record;
-  same public.documents;
-  old_id uuid;
-  outdated uuid[];
-  quota jsonb;
-  made public.documents;
+  upload private.upload;
+  answer jsonb;
+  answers jsonb[] := '{}';
+  ready uuid[] := '{}';
 begin
-  if content_hash is null or embedding_model is null or lease_seconds is null or lease_seconds not between 1 and 3600 then
-    raise exception 'validation_failed' using errcode = 'PT422', detail = 'content_hash and embedding_model are needed, lease_seconds is 1 to 3600.';
+  if embedding_model is null or jsonb_typeof(documents) is distinct from 'array' or jsonb_array_length(documents) not between 1 and 200
+    or lease_seconds is null or lease_seconds not between 1 and 3600 then
+    raise exception 'validation_failed' using errcode = 'PT422', detail = 'embedding_model is needed, documents a list of 1 to 200, lease_seconds 1 to 3600.';
   elsif owner is null then
     raise exception 'not_found' using errcode = 'PT404', detail = 'No such agent.';
   end if;
-  select d.* into same from public.documents d
-    where d.agent_id = begin_document.agent_id and d.content_hash = begin_document.content_hash and d.deleted_at is null and d.status <> 'failed'
-      and (begin_document.source is null or d.source = begin_document.source)
-    order by d.created_at limit 1;
-  select d.id into old_id from public.documents d
-    where d.agent_id = begin_document.agent_id and d.source = begin_document.source and d.deleted_at is null and d.status = 'ready';
-  outdated := private.outdated_documents(agent_id, source, content_hash, same.id);
-  quota := private.document_quota(owner, outdated);
-  if same.id is null and old_id is null and (quota ->> 'used')::bigint >= (quota ->> 'limit')::bigint then
-    return jsonb_build_object('outcome', 'refused', 'code', 'quota_exceeded') || quota;
+  select a.language, (q.quota ->> 'limit')::bigint - (q.quota ->> 'used')::bigint as room, null::text as model into agent
+    from public.agents a, (select private.document_quota(owner) as quota) q where a.id = store_documents.agent_id;
+  -- An agent without a document, of a plan without room, has nothing to decide.
+  agent.model := case when agent.room > 0 then private.use_model(agent_id, embedding_model) else private.active_model(agent_id) end;
+  for upload in select * from jsonb_populate_recordset(null::private.upload, documents) loop
+    answer := private.take_upload(upload, private.plan_document(upload, agent_id, case when agent.model = embedding_model then agent.language end,
+      lease_seconds), owner, agent.room);
+    if answer ->> 'outcome' in ('stored', 'created') and answer ->> 'replaces' is null then
+      agent.room := agent.room - 1;
+    end if;
+    if answer ->> 'outcome' = 'created' then
+      answer := answer || jsonb_build_object('embedding_model', agent.model, 'agent_language', agent.language,
+        'reusable', private.reusable_hashes((answer ->> 'document_id')::uuid));
+    end if;
+    answers := answers || answer;
+    -- One that replaces another of the same call leaves nothing to store of it.
+    ready := array_replace(ready, (answer ->> 'replaces')::uuid, null) || case when answer ->> 'outcome' = 'stored' then (answer ->> 'document_id')::uuid end;
+  end loop;
+  if array_remove(ready, null) <> '{}' then
+    perform private.insert_chunks(agent_id, agent.model, ready, 0, documents, null), private.index_terms(ready, 0);
   end if;
-  perform private.remove_document(o.id) from unnest(outdated) as o (id);
-  if same.id is not null then
-    return jsonb_build_object('outcome', 'deduplicated', 'document_id', same.id, 'status', same.status, 'chunks', same.chunk_count,
-      'tokens', same.token_count);
-  end if;
-  update public.agents a set embedding_model = begin_document.embedding_model where a.id = begin_document.agent_id and a.embedding_model is null;
-  select a.embedding_model, a.language into agent from public.agents a where a.id = begin_document.agent_id;
-  made := private.insert_document(jsonb_populate_record(null::public.documents, jsonb_build_object(
-    'agent_id', agent_id, 'title', title, 'source', source, 'mime_type', mime_type, 'category', category, 'language', language,
-    'metadata', metadata, 'content_hash', content_hash, 'size_bytes', size_bytes, 'file_path', file_path, 'replaces', old_id,
-    'embedding_model', agent.embedding_model, 'leased_until', now() + make_interval(secs => lease_seconds),
-    'api_key_id', api_key_id, 'created_by', created_by)), file_base64);
-  return jsonb_build_object('outcome', 'created', 'document_id', made.id, 'lease', made.lease, 'embedding_model', made.embedding_model,
-    'language', made.language, 'agent_language', agent.language, 'replaces', old_id, 'reusable', private.reusable_hashes(made.id));
+  return to_jsonb(answers);
+exception when check_violation or not_null_violation or data_exception then
+  raise exception 'validation_failed' using errcode = 'PT422', detail = left(sqlerrm, 200);
 end $$;
-comment on function public.begin_document is
-  'Keeps an uploaded original and leases its ingestion to the caller; the same content again answers `deduplicated`, a full plan `refused`, and neither stores anything.';
-revoke execute on function public.begin_document from public, anon, authenticated;
-grant execute on function public.begin_document to service_role;
+comment on function public.store_documents is
+  'Keeps uploaded originals, all of them or none, and answers each: `stored` with its chunks and searchable, `created` and leased to the caller when chunks or their vectors are missing; the same content again is `deduplicated`, a full plan `refused`, and neither stores anything.';
+revoke execute on function public.store_documents from public, anon, authenticated;
+grant execute on function public.store_documents to service_role;
 
-create function private.insert_chunks(doc public.documents, chunks jsonb) returns bigint
+create function private.insert_chunks(agent_id uuid, model text, document_ids uuid[], first_index integer, uploads jsonb, replaces uuid)
+  returns bigint
 language plpgsql volatile security invoker set search_path = ''
 as $$
 declare
   dimensions integer := (select extensions.vector_dims(c.embedding) from public.document_chunks c
-    where c.agent_id = doc.agent_id and c.embedding_model = doc.embedding_model limit 1);
+    where c.agent_id = insert_chunks.agent_id and c.embedding_model = model limit 1);
   stored record;
   fault text;
 begin
   with inserted as (
     insert into public.document_chunks as c (agent_id, document_id, chunk_index, content, heading, page, char_start, char_end, tokens, hash,
       embedding_model, embedding)
-    select doc.agent_id, doc.id, doc.chunk_count + r.position::integer - 1, r.content, r.heading, r.page, r.char_start, r.char_end, r.tokens, r.hash,
-      doc.embedding_model, coalesce(r.embedding::extensions.halfvec, (
+    select insert_chunks.agent_id, d.id, first_index + r.position::integer - 1, r.content, r.heading, r.page, r.char_start, r.char_end, r.tokens,
+      r.hash, model, coalesce(r.embedding::extensions.halfvec, (
         select o.embedding from public.document_chunks o
-        where o.document_id = doc.replaces and o.hash = r.hash and o.embedding_model = doc.embedding_model limit 1))
-    from rows from (jsonb_to_recordset(chunks) as (content text, heading text, page integer, char_start integer, char_end integer, tokens integer,
-      hash text, embedding text)) with ordinality as r (content, heading, page, char_start, char_end, tokens, hash, embedding, position)
+        where o.document_id = insert_chunks.replaces and o.hash = r.hash and o.embedding_model = model limit 1))
+    from unnest(document_ids) with ordinality as d (id, place),
+      rows from (jsonb_to_recordset(uploads -> (d.place - 1)::integer -> 'chunks') as (content text, heading text, page integer,
+        char_start integer, char_end integer, tokens integer, hash text, embedding text))
+        with ordinality as r (content, heading, page, char_start, char_end, tokens, hash, embedding, position)
+    where d.id is not null
     returning c.tokens, extensions.vector_dims(c.embedding) as dims
   )
-  select coalesce(sum(i.tokens), 0)::bigint as tokens, bool_and(i.dims = coalesce(dimensions, m.dims)) as fits into stored
-    from inserted i, (select min(dims) as dims from inserted) m;
+  select coalesce(sum(i.tokens), 0)::bigint as tokens, min(i.dims) as least, max(i.dims) as most into stored from inserted i;
   -- One vector of another size, and no question to this agent could be answered any more.
-  if not stored.fits then
+  if stored.least <> stored.most or stored.least <> dimensions then
     raise exception 'validation_failed' using errcode = 'PT422', detail = 'The vectors of one embedding model have one size.';
   end if;
   return stored.tokens;
@@ -691,7 +853,7 @@ exception
     raise exception 'validation_failed' using errcode = 'PT422', detail = left(sqlerrm, 200);
 end $$;
 comment on function private.insert_chunks is
-  'Appends chunks to a document, taking over vectors of unchanged ones from the document it replaces, and returns their tokens.';
+  'Stores the chunks of each upload for the document in the same place, taking over vectors of unchanged ones from the document that is replaced, and returns their tokens.';
 revoke execute on function private.insert_chunks from public, anon, authenticated;
 grant execute on function private.insert_chunks to service_role;
 
@@ -722,8 +884,9 @@ begin
   if done and total = 0 then
     raise exception 'validation_failed' using errcode = 'PT422', detail = 'A document needs at least one chunk.';
   end if;
-  doc.token_count := doc.token_count + private.insert_chunks(doc, chunks);
-  perform private.index_terms(doc.id, from_index);
+  doc.token_count := doc.token_count + private.insert_chunks(doc.agent_id, private.active_model(doc.agent_id), array[doc.id], from_index,
+    jsonb_build_array(jsonb_build_object('chunks', chunks)), doc.replaces);
+  perform private.index_terms(array[doc.id], from_index);
   if done and doc.replaces is not null then
     perform private.remove_document(doc.replaces);
   end if;
@@ -777,24 +940,63 @@ comment on function private.claim_documents is
 revoke execute on function private.claim_documents from public, anon, authenticated;
 grant execute on function private.claim_documents to service_role;
 
+create function private.claim_embeddings(max_items integer, lease_seconds integer, as_of timestamptz default now())
+  returns setof public.embedding_sets
+language sql volatile security invoker set search_path = ''
+as $$
+  with due as materialized (
+    select s.id, a.owner_id, s.next_attempt_at, row_number() over (partition by a.owner_id order by s.next_attempt_at, s.id) as place
+    from public.embedding_sets s join public.agents a on a.id = s.agent_id
+    where s.status = 'building' and a.deleted_at is null and s.next_attempt_at <= as_of and (s.leased_until is null or s.leased_until <= as_of)
+  ),
+  -- As in claim_documents.
+  picked as (
+    select s.id, due.owner_id from public.embedding_sets s join due on due.id = s.id
+      left join private.work_claims w on w.owner_id = due.owner_id and w.kind = 'embeddings'
+    where s.status = 'building' and s.next_attempt_at <= as_of and (s.leased_until is null or s.leased_until <= as_of)
+    order by due.place, w.claimed_at nulls first, due.next_attempt_at, s.id limit max_items
+    for update of s skip locked
+  ),
+  noted as (
+    insert into private.work_claims as w (owner_id, kind, claimed_at)
+    select distinct p.owner_id, 'embeddings', as_of from picked p order by p.owner_id
+    on conflict on constraint work_claims_pkey do update set claimed_at = greatest(w.claimed_at, excluded.claimed_at)
+  )
+  update public.embedding_sets s set attempts = least(s.attempts + 1, 100), lease = gen_random_uuid(),
+    leased_until = as_of + make_interval(secs => lease_seconds)
+  from picked where s.id = picked.id
+  returning s.*
+$$;
+comment on function private.claim_embeddings is
+  'Leases sets of vectors to be built, one owner after the other. `as_of` lets tests move time.';
+revoke execute on function private.claim_embeddings from public, anon, authenticated;
+grant execute on function private.claim_embeddings to service_role;
+
 create function public.claim_work(kind text default 'documents', max_items integer default 1, lease_seconds integer default 60,
   as_of timestamptz default now()) returns jsonb
 language plpgsql volatile security invoker set search_path = ''
 as $$
 begin
-  if kind is distinct from 'documents' or max_items is null or max_items not between 1 and 100
+  if kind is null or kind not in ('documents', 'embeddings') or max_items is null or max_items not between 1 and 100
     or lease_seconds is null or lease_seconds not between 1 and 3600 or as_of is null then
     raise exception 'validation_failed' using errcode = 'PT422',
-      detail = 'kind is documents, max_items 1 to 100, lease_seconds 1 to 3600, as_of a time.';
+      detail = 'kind is documents or embeddings, max_items 1 to 100, lease_seconds 1 to 3600, as_of a time.';
+  end if;
+  if kind = 'embeddings' then
+    return (
+      select coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'agent_id', s.agent_id, 'owner_id', a.owner_id, 'lease', s.lease,
+        'embedding_model', s.embedding_model, 'attempts', s.attempts)), '[]')
+      from private.claim_embeddings(max_items, lease_seconds, as_of) s join public.agents a on a.id = s.agent_id);
   end if;
   return (
     select coalesce(jsonb_agg(jsonb_build_object('id', d.id, 'agent_id', d.agent_id, 'owner_id', a.owner_id, 'lease', d.lease, 'title', d.title,
-      'mime_type', d.mime_type, 'language', d.language, 'agent_language', a.language, 'embedding_model', d.embedding_model, 'state', d.state,
-      'chunks', d.chunk_count, 'attempts', d.attempts, 'file_path', d.file_path, 'reusable', private.reusable_hashes(d.id))), '[]')
+      'mime_type', d.mime_type, 'language', d.language, 'agent_language', a.language, 'embedding_model', private.active_model(d.agent_id),
+      'state', d.state, 'chunks', d.chunk_count, 'attempts', d.attempts, 'file_path', d.file_path,
+      'reusable', private.reusable_hashes(d.id))), '[]')
     from private.claim_documents(max_items, lease_seconds, as_of) d join public.agents a on a.id = d.agent_id);
 end $$;
 comment on function public.claim_work is
-  'Leases due work of a kind to the caller, round robin over owners; a lease that runs out makes it due again.';
+  'Leases due work of a kind to the caller, round robin over owners; a lease that runs out makes it due again. `documents` are to be ingested, `embeddings` are vectors of a model that an agent changes to.';
 revoke execute on function public.claim_work from public, anon, authenticated;
 grant execute on function public.claim_work to service_role;
 
@@ -813,36 +1015,78 @@ comment on function private.fail_document is 'Fails a document for good, until i
 revoke execute on function private.fail_document from public, anon, authenticated;
 grant execute on function private.fail_document to service_role;
 
-create function public.finish_work(kind text, id uuid, lease uuid, error jsonb default null, as_of timestamptz default now()) returns jsonb
+create function private.attempt_wait(attempts integer) returns interval
+language sql volatile security invoker set search_path = ''
+as $$
+  -- 10 s, 20 s, 40 s … up to an hour, and half of it by chance: what one fault stopped does not come back together.
+  select make_interval(secs => least(10 * power(2, greatest(attempts, 1) - 1), 3600) * (0.5 + random() / 2))
+$$;
+comment on function private.attempt_wait is 'How long to wait after so many failed attempts.';
+revoke execute on function private.attempt_wait from public, anon, authenticated;
+grant execute on function private.attempt_wait to service_role;
+
+create function private.finish_document(id uuid, lease uuid, error jsonb, as_of timestamptz) returns jsonb
 language plpgsql volatile security invoker set search_path = ''
 as $$
 declare
   doc public.documents;
-  dead boolean;
-  wait float8;
 begin
-  if kind is distinct from 'documents' or jsonb_typeof(error) <> 'object' or jsonb_typeof(error -> 'retryable') <> 'boolean' or as_of is null then
-    raise exception 'validation_failed' using errcode = 'PT422', detail = 'kind is documents, error an object {code, message, retryable}, as_of a time.';
-  end if;
   select * into doc from public.documents d
-    where d.id = finish_work.id and d.lease = finish_work.lease and d.status = 'processing' and d.deleted_at is null for update;
+    where d.id = finish_document.id and d.lease = finish_document.lease and d.status = 'processing' and d.deleted_at is null for update;
   if not found then
     return jsonb_build_object('outcome', 'lost');
   end if;
-  dead := error is not null and (doc.attempts >= 5 or not coalesce((error ->> 'retryable')::boolean, false));
-  if dead then
+  if error is not null and (doc.attempts >= 5 or not coalesce((error ->> 'retryable')::boolean, false)) then
     perform private.fail_document(doc.id, coalesce(error ->> 'code', 'internal'), error ->> 'message');
     return jsonb_build_object('outcome', 'failed', 'next_attempt_at', doc.next_attempt_at);
   end if;
-  -- 10 s, 20 s, 40 s … and half of it by chance: many documents stopped by one fault do not come back together.
-  wait := case when error is null then 0 else 10 * power(2, doc.attempts - 1) * (0.5 + random() / 2) end;
-  update public.documents d set status = 'queued', lease = null, leased_until = null, next_attempt_at = as_of + make_interval(secs => wait),
+  update public.documents d set status = 'queued', lease = null, leased_until = null,
+      next_attempt_at = as_of + case when error is null then interval '0' else private.attempt_wait(doc.attempts) end,
       attempts = case when error is null then 0 else d.attempts end
     where d.id = doc.id returning * into doc;
   return jsonb_build_object('outcome', case when error is null then 'released' else 'retry' end, 'next_attempt_at', doc.next_attempt_at);
 end $$;
+comment on function private.finish_document is
+  'Ends the lease of a document; at the fifth error, or one that waiting does not mend, the document is failed with its reason.';
+revoke execute on function private.finish_document from public, anon, authenticated;
+grant execute on function private.finish_document to service_role;
+
+create function private.finish_embeddings(id uuid, lease uuid, error jsonb, as_of timestamptz) returns jsonb
+language plpgsql volatile security invoker set search_path = ''
+as $$
+declare
+  due timestamptz;
+begin
+  update public.embedding_sets s set lease = null, leased_until = null,
+      next_attempt_at = as_of + case when error is null then interval '0' else private.attempt_wait(s.attempts) end,
+      attempts = case when error is null then 0 else s.attempts end,
+      error_code = case when error is not null then coalesce(error ->> 'code', 'internal') end,
+      error_message = case when error is not null then coalesce(error ->> 'message', '') end
+    where s.id = finish_embeddings.id and s.lease = finish_embeddings.lease returning s.next_attempt_at into due;
+  if due is null then
+    return jsonb_build_object('outcome', 'lost');
+  end if;
+  return jsonb_build_object('outcome', case when error is null then 'released' else 'retry' end, 'next_attempt_at', due);
+end $$;
+comment on function private.finish_embeddings is
+  'Ends the lease of a set of vectors. It is never given up: the old vectors answer as long as it fails, and its error is shown.';
+revoke execute on function private.finish_embeddings from public, anon, authenticated;
+grant execute on function private.finish_embeddings to service_role;
+
+create function public.finish_work(kind text, id uuid, lease uuid, error jsonb default null, as_of timestamptz default now()) returns jsonb
+language plpgsql volatile security invoker set search_path = ''
+as $$
+begin
+  if kind is null or kind not in ('documents', 'embeddings') or jsonb_typeof(error) <> 'object' or jsonb_typeof(error -> 'retryable') <> 'boolean'
+    or as_of is null then
+    raise exception 'validation_failed' using errcode = 'PT422',
+      detail = 'kind is documents or embeddings, error an object {code, message, retryable}, as_of a time.';
+  end if;
+  return case kind when 'documents' then private.finish_document(id, lease, error, as_of)
+    else private.finish_embeddings(id, lease, error, as_of) end;
+end $$;
 comment on function public.finish_work is
-  'Ends a lease: without error the work is due again at once, with a retryable one after a growing wait, at the fifth or for good it is failed with its reason.';
+  'Ends a lease: without error the work is due again at once, with a retryable one after a growing wait; a document is failed with its reason at the fifth or for good.';
 revoke execute on function public.finish_work from public, anon, authenticated;
 grant execute on function public.finish_work to service_role;
 
@@ -861,6 +1105,195 @@ comment on function private.fail_exhausted_documents is
   'Fails documents whose worker died five times without storing a chunk, so that they are not claimed for ever.';
 revoke execute on function private.fail_exhausted_documents from public, anon, authenticated;
 grant execute on function private.fail_exhausted_documents to service_role;
+
+-- Changing the embedding model --------------------------------------------------------------------------------------
+-- Who works here locks in one order: an agent or an owner's uploads, documents, agent_knowledge, embedding_sets.
+
+create function private.want_model() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  active text;
+begin
+  select k.embedding_model into active from public.agent_knowledge k where k.agent_id = new.id for no key update;
+  if not found then
+    return null;
+  end if;
+  -- Another wish than before: what was built for the old one goes.
+  update public.embedding_sets s set status = 'outdated', lease = null, leased_until = null, error_code = null, error_message = null
+    where s.agent_id = new.id and s.status = 'building' and s.embedding_model is distinct from new.embedding_model;
+  if new.embedding_model <> active then
+    insert into public.embedding_sets as s (agent_id, embedding_model) values (new.id, new.embedding_model)
+    on conflict on constraint embedding_sets_one_per_model do update set status = 'building', reached = 0, attempts = 0, next_attempt_at = now()
+      where s.status = 'outdated';
+  end if;
+  return null;
+end $$;
+comment on function private.want_model is
+  'Trigger function: a changed embedding model is built beside the one that answers; changed back, nothing is built.';
+revoke execute on function private.want_model from public, anon, authenticated;
+create trigger agents_want_model after update of embedding_model on public.agents
+  for each row when (old.embedding_model is distinct from new.embedding_model) execute function private.want_model();
+
+create function private.chunks_without_vector(agent_id uuid, active text, wanted text, reached bigint, max_items integer)
+  returns setof public.document_chunks
+language plpgsql stable security invoker set search_path = ''
+as $$
+begin
+  return query
+  select c.* from public.document_chunks c
+  where c.agent_id = chunks_without_vector.agent_id and c.embedding_model = active and c.id > reached
+    and not exists (select from public.document_chunks n
+      where n.document_id = c.document_id and n.chunk_index = c.chunk_index and n.embedding_model = wanted)
+  order by c.id limit max_items;
+end $$;
+comment on function private.chunks_without_vector is
+  'Chunks behind `reached` that the wanted model has no vector of, also of documents that are not ready.';
+revoke execute on function private.chunks_without_vector from public, anon, authenticated;
+grant execute on function private.chunks_without_vector to service_role;
+
+create function public.chunks_to_embed(id uuid, lease uuid, max_items integer default 128) returns jsonb
+language plpgsql stable security invoker set search_path = ''
+as $$
+declare
+  held public.embedding_sets;
+begin
+  if max_items is null or max_items not between 1 and 400 then
+    raise exception 'validation_failed' using errcode = 'PT422', detail = 'max_items is 1 to 400.';
+  end if;
+  select * into held from public.embedding_sets s where s.id = chunks_to_embed.id and s.lease = chunks_to_embed.lease and s.status = 'building';
+  if not found then
+    return null;
+  end if;
+  return (select coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'heading', c.heading, 'content', c.content)), '[]')
+    from private.chunks_without_vector(held.agent_id, private.active_model(held.agent_id), held.embedding_model, held.reached, max_items) c);
+end $$;
+comment on function public.chunks_to_embed is
+  'The next chunks of a set that is built under this lease; none when all have their vector, null when the lease is lost.';
+revoke execute on function public.chunks_to_embed from public, anon, authenticated;
+grant execute on function public.chunks_to_embed to service_role;
+
+create function private.insert_vectors(held public.embedding_sets, vectors jsonb) returns bigint
+language plpgsql volatile security invoker set search_path = ''
+as $$
+declare
+  active text := private.active_model(held.agent_id);
+  dimensions integer := (select extensions.vector_dims(c.embedding) from public.document_chunks c
+    where c.agent_id = held.agent_id and c.embedding_model = held.embedding_model limit 1);
+  stored record;
+begin
+  with inserted as (
+    insert into public.document_chunks as c (agent_id, document_id, chunk_index, content, heading, page, char_start, char_end, tokens, hash,
+      embedding_model, embedding)
+    select o.agent_id, o.document_id, o.chunk_index, o.content, o.heading, o.page, o.char_start, o.char_end, o.tokens, o.hash,
+      held.embedding_model, v.embedding::extensions.halfvec
+    from jsonb_to_recordset(vectors) as v (id bigint, embedding text)
+      join public.document_chunks o on o.id = v.id and o.agent_id = held.agent_id and o.embedding_model = active
+    on conflict on constraint document_chunks_one_per_index_and_model do nothing
+    returning extensions.vector_dims(c.embedding) as dims
+  )
+  select count(*) as count, min(i.dims) as least, max(i.dims) as most into stored from inserted i;
+  if stored.least <> stored.most or stored.least <> dimensions then
+    raise exception 'validation_failed' using errcode = 'PT422', detail = 'The vectors of one embedding model have one size.';
+  end if;
+  return stored.count;
+end $$;
+comment on function private.insert_vectors is 'Stores chunks once more with other vectors, and returns how many did not have them yet.';
+revoke execute on function private.insert_vectors from public, anon, authenticated;
+grant execute on function private.insert_vectors to service_role;
+
+create function public.store_vectors(id uuid, lease uuid, vectors jsonb, lease_seconds integer default 60) returns jsonb
+language plpgsql volatile security invoker set search_path = '' set enable_seqscan = off
+as $$
+declare
+  held public.embedding_sets;
+begin
+  if jsonb_typeof(vectors) is distinct from 'array' or jsonb_array_length(vectors) > 400
+    or lease_seconds is null or lease_seconds not between 1 and 3600 then
+    raise exception 'validation_failed' using errcode = 'PT422', detail = 'vectors is a list of at most 400, lease_seconds 1 to 3600.';
+  end if;
+  -- Against who removes a document meanwhile: its chunks are gone then, and stay so.
+  perform from public.documents d where d.id in (
+    select c.document_id from public.document_chunks c, jsonb_to_recordset(vectors) as v (id bigint) where c.id = v.id) order by d.id for key share;
+  select * into held from public.embedding_sets s
+    where s.id = store_vectors.id and s.lease = store_vectors.lease and s.status = 'building' for update;
+  if not found then
+    return jsonb_build_object('outcome', 'lost');
+  end if;
+  held.chunks := held.chunks + private.insert_vectors(held, vectors);
+  update public.embedding_sets s set chunks = held.chunks, attempts = 0, error_code = null, error_message = null,
+      reached = greatest(s.reached, (select max(v.id) from jsonb_to_recordset(vectors) as v (id bigint))),
+      leased_until = now() + make_interval(secs => lease_seconds)
+    where s.id = held.id;
+  return jsonb_build_object('outcome', 'stored', 'chunks', held.chunks);
+exception when not_null_violation or data_exception then
+  raise exception 'validation_failed' using errcode = 'PT422', detail = left(sqlerrm, 200);
+end $$;
+comment on function public.store_vectors is
+  'Stores vectors of a set that is built under this lease; of a chunk that has its vector, or is gone, nothing. `lost`: another builds it, or nobody wants it any more.';
+revoke execute on function public.store_vectors from public, anon, authenticated;
+grant execute on function public.store_vectors to service_role;
+
+create function public.switch_model(id uuid, lease uuid) returns jsonb
+language plpgsql volatile security invoker set search_path = ''
+as $$
+declare
+  held public.embedding_sets;
+  active text;
+begin
+  select * into held from public.embedding_sets s where s.id = switch_model.id;
+  if not found or private.hold_uploads(held.agent_id) is null then
+    return jsonb_build_object('outcome', 'lost');
+  end if;
+  -- No document gets a chunk from here on.
+  perform from public.documents d where d.agent_id = held.agent_id and d.status in ('queued', 'processing') order by d.id for no key update;
+  select k.embedding_model into active from public.agent_knowledge k where k.agent_id = held.agent_id for no key update;
+  perform from public.embedding_sets s where s.id = held.id and s.lease = switch_model.lease and s.status = 'building' for update;
+  if not found then
+    return jsonb_build_object('outcome', 'lost');
+  end if;
+  -- One that came late, with an id drawn early.
+  if exists (select from private.chunks_without_vector(held.agent_id, active, held.embedding_model, 0, 1)) then
+    update public.embedding_sets s set reached = 0 where s.id = held.id;
+    return jsonb_build_object('outcome', 'more');
+  end if;
+  update public.agent_knowledge k set embedding_model = held.embedding_model where k.agent_id = held.agent_id;
+  -- Who is in the middle of a document has its old model in mind: another round goes on with the new one.
+  update public.documents d set status = 'queued', lease = null, leased_until = null, attempts = 0, next_attempt_at = now()
+    where d.agent_id = held.agent_id and d.status = 'processing' and d.deleted_at is null;
+  delete from public.embedding_sets s where s.id = held.id;
+  insert into public.embedding_sets (agent_id, embedding_model, status) values (held.agent_id, active, 'outdated');
+  return jsonb_build_object('outcome', 'switched');
+end $$;
+comment on function public.switch_model is
+  'Makes a complete set of vectors the one that answers, in one transaction; `more` when chunks came meanwhile that have no vector of it.';
+revoke execute on function public.switch_model from public, anon, authenticated;
+grant execute on function public.switch_model to service_role;
+
+create function private.remove_outdated_vectors(as_of timestamptz default now()) returns integer
+language plpgsql volatile security invoker set search_path = ''
+as $$
+declare
+  old public.embedding_sets;
+  removed integer;
+begin
+  select * into old from public.embedding_sets s where s.status = 'outdated' order by s.next_attempt_at limit 1 for update skip locked;
+  if not found then
+    return 0;
+  end if;
+  delete from public.document_chunks c where c.id in (
+    select x.id from public.document_chunks x where x.agent_id = old.agent_id and x.embedding_model = old.embedding_model
+    limit 5000 for update skip locked);
+  get diagnostics removed = row_count;
+  update public.embedding_sets s set next_attempt_at = as_of where s.id = old.id;
+  delete from public.embedding_sets s where s.id = old.id and not exists (
+    select from public.document_chunks c where c.agent_id = old.agent_id and c.embedding_model = old.embedding_model);
+  return removed;
+end $$;
+comment on function private.remove_outdated_vectors is
+  'Removes vectors that answer no more, a bounded batch a call; returns how many. `as_of` lets tests move time.';
+revoke execute on function private.remove_outdated_vectors from public, anon, authenticated;
+grant execute on function private.remove_outdated_vectors to service_role;
 
 -- What a key holder or member sees and does ------------------------------------------------------------------------
 
@@ -1000,6 +1433,7 @@ revoke execute on function public.forget_documents from public, anon, authentica
 grant execute on function public.forget_documents to service_role;
 
 select private.add_job('fail_exhausted_documents', 'sql', 'fail_exhausted_documents', interval '1 minute', takes_locks => true);
+select private.add_job('remove_outdated_vectors', 'sql', 'remove_outdated_vectors', interval '10 seconds', takes_locks => true);
 select private.add_job('ingest_documents', 'function', 'ingest-document/work', interval '5 seconds');
 
 -- Storage -----------------------------------------------------------------------------------------------------------

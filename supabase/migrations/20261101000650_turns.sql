@@ -11,11 +11,13 @@ select a.id as agent_id, a.owner_id, a.language, a.model, a.max_tokens, a.rag_en
   coalesce(b.facts, '[]') as facts, coalesce(b.prompts, '{}') as prompts,
   jsonb_build_object('id', a.id, 'owner_id', a.owner_id, 'name', a.name, 'role', a.role, 'instructions', a.instructions, 'model', a.model,
     'temperature', a.temperature, 'max_tokens', a.max_tokens, 'top_p', a.top_p, 'language', a.language, 'rag_enabled', a.rag_enabled,
-    'match_count', a.match_count, 'match_threshold', a.match_threshold, 'embedding_model', a.embedding_model, 'config', a.config,
-    'fallback_models', a.fallback_models,
-    'has_knowledge', exists (select from public.agent_knowledge k where k.agent_id = a.id and k.chunks > 0)) as settings
+    'match_count', a.match_count, 'match_threshold', a.match_threshold,
+    -- The one that answers, not the one that is wanted.
+    'embedding_model', coalesce(k.embedding_model, a.embedding_model), 'config', a.config, 'fallback_models', a.fallback_models,
+    'has_knowledge', coalesce(k.chunks, 0) > 0) as settings
 from public.agents a join public.users u on u.id = a.owner_id join public.plans p on p.name = u.plan
   left join private.agent_briefs b on b.agent_id = a.id
+  left join public.agent_knowledge k on k.agent_id = a.id
   left join public.usage_counters n on n.scope = 'owner' and n.subject_id = a.owner_id and n.period = private.month_of(now());
 comment on view private.askable_agents is 'Agents with what a turn needs to know of them and of their owners'' plans.';
 revoke all on private.askable_agents from public, anon, authenticated;

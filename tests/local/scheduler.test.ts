@@ -61,8 +61,8 @@ Deno.test("the local scheduler", async (t) => {
     await database.exec(`
       insert into auth.users (id, email) values (gen_random_uuid(), 'owner@example.com');
       insert into public.agents (owner_id, name) select id, 'agent' from public.users;
-      insert into public.documents (agent_id, title, mime_type, content_hash, size_bytes, embedding_model)
-        select id, 'title', 'text/plain', repeat('0', 64), 1, 'local' from public.agents;
+      insert into public.documents (agent_id, title, mime_type, content_hash, size_bytes)
+        select id, 'title', 'text/plain', repeat('0', 64), 1 from public.agents;
       insert into public.document_chunks (agent_id, document_id, chunk_index, content, char_start, char_end, tokens,
           hash, embedding_model, embedding)
         select agent_id, id, 0, 'content', 0, 7, 1, '0', 'local', '[1,2]' from public.documents;`);

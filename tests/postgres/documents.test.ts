@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { connect, type Session } from "../../local/database.ts";
-import { type Begun, chunk, learn } from "../sql/documents.ts";
+import { type Begun, chunk, learn, oneUpload } from "../sql/documents.ts";
 import { makeClient, sha256 } from "../sql/turns.ts";
 import { openDatabase } from "../support/database.ts";
 import { atOnce, type Crowd, gather, tally, waiting } from "./crowd.ts";
@@ -12,15 +12,18 @@ interface Work {
 }
 
 const begin = async (crowd: Crowd, agentId: string, title: string, args: Record<string, unknown> = {}) =>
-  await crowd.call<Begun>("public.begin_document", {
-    agent_id: agentId,
-    title,
-    mime_type: "text/plain",
-    content_hash: await sha256(title),
-    size_bytes: title.length,
-    embedding_model: "test/one",
-    ...args,
-  });
+  (await crowd.call<Begun[]>(
+    "public.store_documents",
+    oneUpload({
+      agent_id: agentId,
+      title,
+      mime_type: "text/plain",
+      content_hash: await sha256(title),
+      size_bytes: title.length,
+      embedding_model: "test/one",
+      ...args,
+    }),
+  ))[0]!;
 
 const store = (
   crowd: Crowd,

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type Begun, chunk } from "../sql/documents.ts";
+import { type Begun, chunk, oneUpload } from "../sql/documents.ts";
 import { type Admission, type Client, makeClient, sha256 } from "../sql/turns.ts";
 import { openDatabase, type TestDatabase } from "../support/database.ts";
 import { assertBalanced } from "./balance.ts";
@@ -71,7 +71,7 @@ const acts: Record<string, Act> = {
     crowd.call("public.validate_api_key", { p_key_hash: any(known.clients)!.keyHash, p_cost: few(3) }),
   begin: async (crowd, known) => {
     const title = `Title ${few(30)}`;
-    const begun = await crowd.call<Begun>("public.begin_document", {
+    const upload = oneUpload({
       agent_id: any(known.clients)!.agentId,
       title,
       mime_type: "text/plain",
@@ -80,9 +80,11 @@ const acts: Record<string, Act> = {
       embedding_model: "test/one",
       source: any([undefined, "a", "b"]),
       file_path: any([undefined, "o/a/1"]),
+      chunks: any([undefined, [chunk("Plums and cherries.")]]),
       lease_seconds: 1,
     });
-    if (begun.outcome === "created") known.documents.push({ ...begun, chunks: 0 });
+    const [begun] = await crowd.call<Begun[]>("public.store_documents", upload);
+    if (begun!.outcome === "created") known.documents.push({ ...begun!, chunks: 0 });
   },
   store: async (crowd, known) => {
     const held = any(known.documents.slice(-20));
@@ -133,6 +135,24 @@ const acts: Record<string, Act> = {
         any(known.clients)!.agentId,
       ],
     ),
+  want: (_, known, database) =>
+    database.query("update public.agents set embedding_model = $2 where id = $1", [
+      any(known.clients)!.agentId,
+      any(["test/one", "test/two", "test/three"]),
+    ]),
+  build: async (crowd) => {
+    const [work] = await crowd.call<{ id: string; lease: string }[]>("public.claim_work", {
+      kind: "embeddings",
+      lease_seconds: 1,
+    });
+    if (!work) return;
+    const { id, lease } = work;
+    const chunks = await crowd.call<{ id: number }[] | null>("public.chunks_to_embed", { id, lease });
+    const vectors = JSON.stringify(chunks?.map((row) => ({ id: row.id, embedding: "[2,1,1,1]" })) ?? []);
+    await crowd.call("public.store_vectors", { id, lease, vectors });
+    await crowd.call("public.switch_model", { id, lease });
+    await crowd.call("public.finish_work", { kind: "embeddings", id, lease });
+  },
   jobs: (_, __, database) =>
     database.query(
       any([
@@ -141,6 +161,7 @@ const acts: Record<string, Act> = {
         "select private.forget_rate_limits(now() + interval '1 h')",
         "select private.fail_exhausted_documents(now() + interval '1 h')",
         "select private.erase_agents(now() + interval '58 s')",
+        "select private.remove_outdated_vectors()",
       ])!,
     ),
   hide: async (_, known, database) => {
@@ -193,4 +214,18 @@ Deno.test("everything at once for some seconds: no deadlock, no fault, and the b
        from public.documents d where d.agent_id = k.agent_id and d.status = 'ready' and d.deleted_at is null)`,
   );
   assertEquals(knowledge, { wrong: 0 });
+  // Each chunk of a document has its vector of the model that answers, whatever was changed when.
+  const [vectors] = await database.query(
+    `select count(*)::integer as wrong from public.documents d join public.agents a on a.id = d.agent_id and a.deleted_at is null
+       join public.agent_knowledge k on k.agent_id = d.agent_id where d.deleted_at is null and d.chunk_count <> (
+         select count(*) from public.document_chunks c where c.document_id = d.id and c.embedding_model = k.embedding_model)`,
+  );
+  assertEquals(vectors, { wrong: 0 });
+  const [orphans] = await database.query(
+    `select count(*)::integer as wrong from public.document_chunks c join public.agents a on a.id = c.agent_id and a.deleted_at is null
+       where not exists (select from public.documents d where d.id = c.document_id and d.deleted_at is null)
+         or not exists (select from public.agent_knowledge k where k.agent_id = c.agent_id and k.embedding_model = c.embedding_model
+           union all select from public.embedding_sets s where s.agent_id = c.agent_id and s.embedding_model = c.embedding_model)`,
+  );
+  assertEquals(orphans, { wrong: 0 });
 });

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { begin, chunk, learn, type Passage, row, store } from "./documents.ts";
+import { begin, changeModel, chunk, learn, type Passage, row, store } from "./documents.ts";
 import { refusal } from "./people.ts";
 import { rolledBack } from "./rolled-back.ts";
-import { call, change, everything, makeClient } from "./turns.ts";
+import { call, everything, makeClient } from "./turns.ts";
 
 rolledBack("batches append under the lease and the position, once", async (session) => {
   const client = await makeClient(session);
@@ -143,16 +143,18 @@ rolledBack(
   },
 );
 
-rolledBack("vectors of another model are not taken over", async (session) => {
+rolledBack("of two vectors of a chunk, that of the model that answers is taken over", async (session) => {
   const client = await makeClient(session);
   await learn(session, client, ["Kept."], { source: "a.txt" });
-  await change(session, "agents", client.agentId, { embedding_model: "test/two" });
+  await changeModel(session, client, "test/two", [2, 1]);
   const next = await begin(session, client, "New", { source: "a.txt" });
-  assertEquals([next.embedding_model, next.reusable], ["test/two", []]);
-  assertEquals(
-    await refusal(store(session, next, [{ content: "Kept.", embedding: null }])),
-    "PT409 conflict",
+  assertEquals([next.embedding_model, next.reusable], ["test/two", ["Kept."]]);
+  await store(session, next, [{ content: "Kept.", embedding: null }]);
+  const vectors = await session.query(
+    "select embedding::text as vector, embedding_model as model from public.document_chunks where document_id = $1",
+    [next.document_id],
   );
+  assertEquals(vectors, [{ vector: "[2,1]", model: "test/two" }]);
 });
 
 rolledBack(

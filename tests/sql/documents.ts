@@ -1,9 +1,9 @@
 import type { Session } from "../../local/database.ts";
-import { call, type Client, sha256 } from "./turns.ts";
+import { call, change, type Client, sha256 } from "./turns.ts";
 
-/** What `begin_document` answers. */
+/** What `store_documents` answers of one. */
 export interface Begun {
-  outcome: "created" | "deduplicated" | "refused";
+  outcome: "stored" | "created" | "deduplicated" | "refused";
   document_id: string;
   lease: string;
   embedding_model: string;
@@ -28,6 +28,13 @@ export interface Passage {
   page?: number | null;
 }
 
+/** The arguments of `store_documents` for one document. */
+export function oneUpload(
+  { agent_id, embedding_model, lease_seconds, ...document }: Record<string, unknown>,
+) {
+  return { agent_id, embedding_model, lease_seconds, documents: JSON.stringify([document]) };
+}
+
 /** Begins a document whose content is its title, unless the arguments say otherwise. */
 export async function begin(
   session: Session,
@@ -35,7 +42,7 @@ export async function begin(
   title: string,
   args: Record<string, unknown> = {},
 ): Promise<Begun> {
-  return await call<Begun>(session, "public.begin_document", {
+  const upload = oneUpload({
     agent_id: client.agentId,
     title,
     mime_type: "text/plain",
@@ -44,6 +51,7 @@ export async function begin(
     embedding_model: "test/one",
     ...Object.fromEntries(Object.entries(args).filter(([name]) => name !== "content")),
   });
+  return (await call<Begun[]>(session, "public.store_documents", upload))[0]!;
 }
 
 /** Stores passages behind those that are stored. */
@@ -143,6 +151,53 @@ export function finish(
   seconds: number,
 ): Promise<{ outcome: string; next_attempt_at: string }> {
   return call(session, "public.finish_work", { kind: "documents", id, lease, error, as_of: at(seconds) });
+}
+
+/** A set of vectors to be built, as `claim_work` hands it out. */
+export interface SetWork {
+  id: string;
+  lease: string;
+  embedding_model: string;
+}
+
+/** Claims a set of vectors to be built, so many seconds after noon, for a minute. */
+export async function claimSet(session: Session, seconds = 0): Promise<SetWork> {
+  const args = { kind: "embeddings", max_items: 1, lease_seconds: 60, as_of: at(seconds) };
+  const [work] = await call<SetWork[]>(session, "public.claim_work", args);
+  if (!work) throw new Error("no set of vectors is due");
+  return work;
+}
+
+/** Makes so many vectors of a set; returns whether all are made now. */
+export async function embed(
+  session: Session,
+  { id, lease }: SetWork,
+  vector: number[],
+  max_items = 400,
+): Promise<boolean> {
+  const chunks = await call<{ id: number }[]>(session, "public.chunks_to_embed", { id, lease, max_items });
+  const vectors = chunks.map((chunk) => ({ id: chunk.id, embedding: JSON.stringify(vector) }));
+  await call(session, "public.store_vectors", { id, lease, vectors: JSON.stringify(vectors) });
+  return chunks.length < max_items;
+}
+
+/** Lets a set of vectors answer, if it is complete. */
+export async function switchModel(session: Session, { id, lease }: SetWork): Promise<string> {
+  return (await call<{ outcome: string }>(session, "public.switch_model", { id, lease })).outcome;
+}
+
+/** Changes the model of an agent, whose chunks all get the same vector, and waits for nothing. */
+export async function changeModel(
+  session: Session,
+  { agentId }: Client,
+  model: string,
+  vector: number[],
+): Promise<void> {
+  await change(session, "agents", agentId, { embedding_model: model });
+  const work = await claimSet(session);
+  await embed(session, work, vector);
+  const outcome = await switchModel(session, work);
+  if (outcome !== "switched") throw new Error(`not switched: ${outcome}`);
 }
 
 /** A document as it is stored. */

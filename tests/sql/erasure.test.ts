@@ -1,15 +1,11 @@
 import { assertEquals } from "@std/assert";
 import type { Session } from "../../local/database.ts";
+import { begin } from "./documents.ts";
 import { rolledBack } from "./rolled-back.ts";
 import { admit, call, change, type Client, counters, exchange, makeClient } from "./turns.ts";
 
 const learn = (session: Session, client: Client, path: string | null = null) =>
-  call<{ document_id: string; lease: string }>(session, "public.begin_document", {
-    agent_id: client.agentId,
-    title: "Returns",
-    mime_type: "text/plain",
-    content_hash: "b".repeat(64),
-    size_bytes: 7,
+  begin(session, client, "Returns", {
     embedding_model: "local",
     file_base64: path ? null : "cmV0dXJucw==",
     file_path: path,

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import type { Session } from "../../local/database.ts";
-import { learn, type Match, type Passage } from "./documents.ts";
+import { claimSet, embed, learn, type Match, type Passage } from "./documents.ts";
 import { as, refusal, service } from "./people.ts";
 import { rolledBack } from "./rolled-back.ts";
 import { change, type Client, makeClient } from "./turns.ts";
@@ -144,19 +144,20 @@ rolledBack(
 
 rolledBack("a question never meets a vector of another model", async (session) => {
   const client = await makeClient(session);
-  await learn(session, client, [{ content: "Apples of the old model.", embedding: [1, 2, 3, 4] }]);
+  await learn(session, client, [{ content: "Apples of both models.", embedding: [1, 2, 3, 4] }]);
   await change(session, "agents", client.agentId, { embedding_model: "test/two" });
-  await learn(session, client, [{ content: "Apples of the new model.", embedding: [1, 2] }]);
+  await embed(session, await claimSet(session), [1, 2]);
+  await learn(session, client, [{ content: "Apples of the old model.", embedding: [1, 2, 3, 4] }]);
   const by = async (model: string, vector: number[]) =>
     (await search(session, client, "apples", { vector, model, match_threshold: 0 })).map((
       { content, similarity },
     ) => [
-      content.split(" ")[3],
+      content.split(" ")[2],
       similarity === null,
     ]).sort();
-  assertEquals(await by("test/two", [1, 2]), [["new", false], ["old", true]]);
-  assertEquals(await by("test/one", [1, 2, 3, 4]), [["new", true], ["old", false]]);
-  assertEquals(await by("test/three", [1]), [["new", true], ["old", true]]);
+  assertEquals(await by("test/two", [1, 2]), [["both", false], ["the", true]]);
+  assertEquals(await by("test/one", [1, 2, 3, 4]), [["both", false], ["the", false]]);
+  assertEquals(await by("test/three", [1]), [["both", true], ["the", true]]);
   assertEquals(
     await search(session, client, "nothing", { vector: [1], model: "test/three", match_threshold: 0 }),
     [],

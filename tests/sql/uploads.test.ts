@@ -34,6 +34,8 @@ rolledBack(
       language: null,
       agent_language: "en",
       replaces: null,
+      chunks: 0,
+      tokens: 0,
       reusable: [],
     });
     const stored = (await row(session, begun.document_id))!;
@@ -156,7 +158,7 @@ rolledBack("a senseless upload raises and stores nothing", async (session) => {
     content_hash: [null, "abc"],
     size_bytes: [null, -1],
     embedding_model: [null],
-    metadata: [null, "[]", { text: "x".repeat(25_000) }],
+    metadata: ["[]", { text: "x".repeat(25_000) }],
     file_base64: ["?"],
     lease_seconds: [null, 0, -1, 3601],
   };

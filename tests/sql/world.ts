@@ -82,11 +82,17 @@ async function tenant(session: Session, owner: string, members: Record<string, s
 }
 
 async function document(session: Session, agentId: string): Promise<void> {
-  const begun = await one<{ document_id: string; lease: string }>(
+  const document = {
+    title: "Returns",
+    mime_type: "text/plain",
+    content_hash: "b".repeat(64),
+    size_bytes: 7,
+    file_base64: "cmV0dXJucw==",
+  };
+  const [begun] = await one<{ document_id: string; lease: string }[]>(
     session,
-    `public.begin_document(agent_id => $1, title => 'Returns', mime_type => 'text/plain', content_hash => repeat('b', 64),
-       size_bytes => 7, embedding_model => 'local', file_base64 => 'cmV0dXJucw==')`,
-    [agentId],
+    "public.store_documents($1, 'local', $2)",
+    [agentId, JSON.stringify([document])],
   );
   const content = "Returns are accepted within thirty days.";
   const chunk = {
@@ -100,8 +106,9 @@ async function document(session: Session, agentId: string): Promise<void> {
   await one(
     session,
     "public.store_chunks(document_id => $1, lease => $2, from_index => 0, chunks => $3, language => 'en', done => true)",
-    [begun.document_id, begun.lease, JSON.stringify([chunk])],
+    [begun!.document_id, begun!.lease, JSON.stringify([chunk])],
   );
+  await session.query("update public.agents set embedding_model = 'test/next' where id = $1", [agentId]);
 }
 
 async function conversation(session: Session, agentId: string): Promise<void> {

@@ -156,39 +156,32 @@ async function makeAgent(
 
 /** Stores a document as ingestion does, chunk by chunk as given. */
 async function learn(rpc: Rpc, agentId: string, title: string, chunks: string[]): Promise<string> {
-  const document = await rpc.beginDocument({
-    agentId,
-    title,
-    source: `${title}.md`,
-    mimeType: "text/markdown",
-    contentHash: (crypto.randomUUID() + crypto.randomUUID()).replaceAll("-", ""),
-    sizeBytes: 1,
-    embeddingModel: "local",
-    fileBase64: btoa("x"),
-  });
-  if (document.outcome !== "created") throw new Error(`Cannot store the document: ${document.outcome}`);
   const embeddings = await embed("local", chunks, { purpose: "document", env: {} as Deps["env"] });
-  const stored = await rpc.storeChunks({
-    documentId: document.document_id,
-    lease: document.lease,
-    fromIndex: 0,
-    language: "en",
-    done: true,
-    chunks: chunks.map((content, index) => ({
-      content,
-      heading: "Handbook",
-      page: null,
-      char_start: index,
-      char_end: index + 1,
-      tokens: 10,
-      hash: `${index}`.padStart(64, "0"),
-      embedding: embeddings[index]!,
-    })),
+  const [stored] = await rpc.storeDocuments({
+    agentId,
+    embeddingModel: "local",
+    documents: [{
+      title,
+      source: `${title}.md`,
+      mime_type: "text/markdown",
+      content_hash: (crypto.randomUUID() + crypto.randomUUID()).replaceAll("-", ""),
+      size_bytes: 1,
+      file_base64: btoa("x"),
+      language: "en",
+      chunks: chunks.map((content, index) => ({
+        content,
+        heading: "Handbook",
+        page: null,
+        char_start: index,
+        char_end: index + 1,
+        tokens: 10,
+        hash: `${index}`.padStart(64, "0"),
+        embedding: embeddings[index]!,
+      })),
+    }],
   });
-  if (stored.outcome !== "stored" || stored.status !== "ready") {
-    throw new Error("Cannot store the document: not ready");
-  }
-  return document.document_id;
+  if (stored?.outcome !== "stored") throw new Error(`Cannot store the document: ${stored?.outcome}`);
+  return stored.document_id;
 }
 
 /** Waits until `found` says yes, at most `ms` milliseconds. */

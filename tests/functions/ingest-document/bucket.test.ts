@@ -81,7 +81,7 @@ Deno.test("what is not stored leaves no file in the bucket", async () => {
   await call("POST", "", key, body);
   assertEquals((await call("POST", "", key, body)).status, 200);
   assertEquals(files.size, 1);
-  const broken = withBucket({ beginDocument: () => Promise.reject(problem("unavailable", "no database")) });
+  const broken = withBucket({ storeDocuments: () => Promise.reject(problem("unavailable", "no database")) });
   assertEquals((await broken.call("POST", "", key, { title: "A", content: "Other." })).status, 503);
   assertEquals(broken.files.size, 0);
 });

@@ -17,7 +17,9 @@ const variables: Record<string, string> = {
   SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: stack.publishableKey }),
   SUPABASE_SECRET_KEYS: JSON.stringify({ default: stack.secretKey }),
 };
-const sound = createDeps(readEnv({ get: (name) => variables[name] }));
+const real = createDeps(readEnv({ get: (name) => variables[name] }));
+// The agents' model is one of a provider, as far as ingestion knows: it is asked only for what is needed.
+const sound: Deps = { ...real, embed: (_model, texts, options) => real.embed("local", texts, options) };
 
 /** Dependencies with some replaced, and what was left running in the background. */
 function faulty(replaced: { rpc?: Partial<Rpc>; embed?: Deps["embed"] }) {
@@ -38,7 +40,7 @@ function faulty(replaced: { rpc?: Partial<Rpc>; embed?: Deps["embed"] }) {
 
 async function tenant() {
   const user = await stack.signUp();
-  const agent = await stack.createAgent(user.token, { language: "en" });
+  const agent = await stack.createAgent(user.token, { language: "en", embedding_model: "test/paid" });
   const { key } = await stack.createKey(user.token, agent.id, {
     scopes: ["ingest"],
     requests_per_minute: 10_000,
@@ -260,7 +262,7 @@ Deno.test("a database that goes away is 503, and what was not begun leaves nothi
   const { key } = await tenant();
   const before = await contents(stack);
   const gone = faulty({
-    rpc: { beginDocument: () => Promise.reject(problem("unavailable", "no database")) },
+    rpc: { storeDocuments: () => Promise.reject(problem("unavailable", "no database")) },
   });
   await assertProblem(await ingest(key, "A text without a database.", gone.deps), 503, "unavailable");
   assertEquals(await contents(stack), before);

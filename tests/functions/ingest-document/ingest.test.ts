@@ -309,8 +309,8 @@ Deno.test("a request to fetch a page is refused by name", async () => {
 Deno.test("a plan's documents are a limit, and replacing one needs no further", async () => {
   const { key, agentId } = await tenant();
   await stack.database.query(
-    `insert into public.documents (agent_id, title, mime_type, content_hash, size_bytes, status, embedding_model)
-     select $1, 'filler', 'text/plain', lpad(to_hex(n), 64, '0'), 1, 'queued', 'local' from generate_series(1, 199) n`,
+    `insert into public.documents (agent_id, title, mime_type, content_hash, size_bytes, status)
+     select $1, 'filler', 'text/plain', lpad(to_hex(n), 64, '0'), 1, 'queued' from generate_series(1, 199) n`,
     [agentId],
   );
   const source = "one";
