@@ -194,7 +194,7 @@ Deno.test("a client that leaves while it waits for another try ends the turn", a
   await eventually(() => agent.calls().length === 1);
   left.abort();
   assertEquals(await response.text().catch((error) => error.name), "AbortError");
-  await eventually(async () => (await agent.record()).turn.settled_at !== null, 3000);
+  await eventually(async () => (await agent.record()).turn.settled_at !== null);
   assertEquals([(await agent.record()).turn.state, agent.calls().length], ["aborted", 1]);
 });
 

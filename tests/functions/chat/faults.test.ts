@@ -62,7 +62,7 @@ for (const [fault, [script, code, status]] of Object.entries(early)) {
       const tokens = fault === "finishes without a word" ? 11 : 0;
       assertEquals([ledger[0]!.input_tokens, ledger[0]!.output_tokens], [tokens, 0]);
       assertEquals(counter, { messages: 0, tokens, ...nothingReserved });
-      await eventually(() => agent.calls().every((call) => !call.open), 1000);
+      await eventually(() => agent.calls().every((call) => !call.open));
     }
   });
 }
@@ -105,14 +105,14 @@ for (const [fault, [steps, code, status]] of Object.entries(late)) {
       assert(Number(ledger[0]!.input_tokens) > 0);
       const tokens = Number(ledger[0]!.input_tokens) + Number(ledger[0]!.output_tokens);
       assertEquals(counter, { messages: 1, tokens, ...nothingReserved });
-      await eventually(() => agent.calls().every((call) => !call.open), 1000);
+      await eventually(() => agent.calls().every((call) => !call.open));
     }
   });
 }
 
 /** What an aborted turn must have left. */
 async function assertAborted(agent: ChatAgent, said: string) {
-  await eventually(async () => (await agent.record()).turn.settled_at !== null, 2000);
+  await eventually(async () => (await agent.record()).turn.settled_at !== null);
   const { turn, ledger, messages, counter } = await agent.record();
   assertEquals([turn.state, turn.error_code], ["aborted", null]);
   assertEquals(
@@ -133,19 +133,17 @@ function withAbort(): { signal: AbortSignal; abort: () => void } {
   return { signal: controller.signal, abort: () => controller.abort() };
 }
 
-/** How long after `left` the upstream call of an agent ended, in milliseconds. */
-async function upstreamEnded(agent: ChatAgent, left: number): Promise<number> {
-  await eventually(() => agent.calls()[0]?.abortedAt != null, 3000);
-  return agent.calls()[0]!.abortedAt! - left;
+/** Waits until the upstream call of an agent was ended from here; its model stalls for ever. The bench of overhead says how soon. */
+async function upstreamEnded(agent: ChatAgent): Promise<void> {
+  await eventually(() => agent.calls()[0]?.abortedAt != null);
 }
 
-Deno.test("a client that leaves a stream ends the upstream call within a second; what was said is stored and billed", async () => {
+Deno.test("a client that leaves a stream ends the upstream call; what was said is stored and billed", async () => {
   const agent = await chat.agent({ steps: ["One ", "two", { stall: true }] });
   const reader = new EventReader((await agent.ask({ message: "How long?", stream: true })).body!);
   for (const event of ["meta", "delta", "delta"]) assertEquals((await reader.next())?.event, event);
-  const left = performance.now();
   await reader.leave();
-  assert(await upstreamEnded(agent, left) < 1000);
+  await upstreamEnded(agent);
   await assertAborted(agent, "One two");
 });
 
@@ -153,9 +151,8 @@ Deno.test("a reader that cancels the stream ends the upstream call without any s
   const agent = await chat.agent({ steps: ["One two", { stall: true }] });
   const reader = new EventReader((await agent.askWith({}, { message: "How long?", stream: true })).body!);
   for (const event of ["meta", "delta"]) assertEquals((await reader.next())?.event, event);
-  const left = performance.now();
   await reader.leave();
-  assert(await upstreamEnded(agent, left) < 1000);
+  await upstreamEnded(agent);
   await assertAborted(agent, "One two");
 });
 
@@ -165,9 +162,8 @@ Deno.test("a signal that aborts ends the upstream call though nobody cancels the
   const response = await agent.askWith({}, { message: "How long?", stream: true }, { signal });
   const reader = new EventReader(response.body!);
   for (const event of ["meta", "delta"]) assertEquals((await reader.next())?.event, event);
-  const left = performance.now();
   abort();
-  assert(await upstreamEnded(agent, left) < 1000);
+  await upstreamEnded(agent);
   await assertAborted(agent, "One two");
 });
 
@@ -178,9 +174,8 @@ Deno.test("a client whose connection is cut ends the upstream call too", async (
     (await agent.ask({ message: "How long?", stream: true }, { signal: connection.signal })).body!,
   );
   for (const event of ["meta", "delta"]) assertEquals((await reader.next())?.event, event);
-  const left = performance.now();
   connection.abort();
-  assert(await upstreamEnded(agent, left) < 1000);
+  await upstreamEnded(agent);
   await assertAborted(agent, "One two");
 });
 
@@ -192,10 +187,9 @@ Deno.test("a client that leaves a JSON answer ends the upstream call too", async
   );
   await eventually(() => agent.calls().length === 1);
   await new Promise((resolve) => setTimeout(resolve, 100));
-  const left = performance.now();
   connection.abort();
   assertEquals(await asked, "AbortError");
-  assert(await upstreamEnded(agent, left) < 1000);
+  await upstreamEnded(agent);
   await assertAborted(agent, "One two");
 });
 
@@ -204,10 +198,9 @@ Deno.test("a client that leaves before the first token leaves no answer behind",
   const reader = new EventReader((await agent.ask({ message: "How long?", stream: true })).body!);
   await reader.next();
   await eventually(() => agent.calls().length === 1);
-  const left = performance.now();
   await reader.leave();
-  assert(await upstreamEnded(agent, left) < 1000);
-  await eventually(async () => (await agent.record()).turn.settled_at !== null, 2000);
+  await upstreamEnded(agent);
+  await eventually(async () => (await agent.record()).turn.settled_at !== null);
   const { turn, messages, ledger, counter } = await agent.record();
   assertEquals([turn.state, messages.map(({ role }) => role), ledger.length], ["aborted", ["user"], 1]);
   assertEquals([counter.reserved_messages, counter.reserved_tokens], [0, 0]);
@@ -220,10 +213,9 @@ Deno.test("of 20 clients that leave at once, 20 upstream calls end and 20 turns 
     for (const event of ["meta", "delta"]) assertEquals((await reader.next())?.event, event);
     return reader;
   }));
-  const left = performance.now();
   await Promise.all(readers.map((reader) => reader.leave()));
-  await eventually(() => agent.calls().filter((call) => call.abortedAt !== null).length === 20, 3000);
-  assert(Math.max(...agent.calls().map((call) => call.abortedAt! - left)) < 1000);
+  // How soon they end is measured by the bench of overhead.
+  await eventually(() => agent.calls().filter((call) => call.abortedAt !== null).length === 20);
   const states = () =>
     chat.rows("select state, count(*)::int from public.turns where agent_id = $1 group by 1", [agent.id]);
   await eventually(async () => JSON.stringify(await states()) === '[{"state":"aborted","count":20}]');

@@ -184,8 +184,8 @@ async function learn(rpc: Rpc, agentId: string, title: string, chunks: string[])
   return stored.document_id;
 }
 
-/** Waits until `found` says yes, at most `ms` milliseconds. */
-export async function eventually(found: () => boolean | Promise<boolean>, ms = 5000): Promise<void> {
+/** Waits until `found` says yes; gives up after `ms` milliseconds, which only a fault takes. */
+export async function eventually(found: () => boolean | Promise<boolean>, ms = 30_000): Promise<void> {
   const started = performance.now();
   while (!await found()) {
     if (performance.now() - started > ms) throw new Error(`Cannot see it after ${ms} ms`);
