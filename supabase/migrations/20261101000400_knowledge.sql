@@ -773,8 +773,8 @@ declare
   agent record;
   upload private.upload;
   answer jsonb;
-  answers jsonb[] := '{}';
-  ready uuid[] := '{}';
+  answers jsonb[] := '{}'::jsonb[];
+  ready uuid[] := '{}'::uuid[];
 begin
   if embedding_model is null or jsonb_typeof(documents) is distinct from 'array' or jsonb_array_length(documents) not between 1 and 200
     or lease_seconds is null or lease_seconds not between 1 and 3600 then

@@ -638,9 +638,9 @@ language plpgsql volatile security invoker set search_path = ''
 as $$
 declare
   h record;
-  ailing text[] := '{}';
-  skipped text[] := '{}';
-  untils timestamptz[] := '{}';
+  ailing text[] := '{}'::text[];
+  skipped text[] := '{}'::text[];
+  untils timestamptz[] := '{}'::timestamptz[];
   may_be_tried boolean := true;
 begin
   if not exists (select from public.provider_health) then

@@ -36,7 +36,7 @@ as $$
 declare
   c private.caller;
 begin
-  select k.id, null, k.limit_group, k.scopes, cardinality(k.allowed_origins) > 0, k.requests_per_minute, k.monthly_messages, k.monthly_tokens,
+  select k.id, null::uuid, k.limit_group, k.scopes, cardinality(k.allowed_origins) > 0, k.requests_per_minute, k.monthly_messages, k.monthly_tokens,
     k.monthly_cost, k.last_used_at,
     case when k.revoked_at <= as_of then 'revoked' when k.expires_at <= as_of then 'expired' when g.refusal is not null then g.refusal
       when cardinality(k.allowed_origins) > 0 and (load_key.origin is null or load_key.origin <> all (k.allowed_origins))
@@ -57,7 +57,7 @@ declare
   wanted uuid := coalesce(agent_id, case when is_admin then (private.setting('defaultAgentId') #>> '{}')::uuid end);
 begin
   -- The rate is that of a new key.
-  select null, u.id, null, array['chat'], false, 60, null, null, null, null,
+  select null::uuid, u.id, null::uuid, array['chat'], false, 60, null::bigint, null::bigint, null::numeric, null::timestamptz,
     case when g.refusal = 'unknown' then 'not_found' else g.refusal end,
     case when load_user.agent_id is null then 'admin' else 'dashboard' end, g.* into c
   from private.askable_agents g join public.users u on u.id = load_user.user_id and u.deleted_at is null
@@ -193,7 +193,7 @@ declare
     'address:' || c.agent_id || ':' || address_hash];
   capacities integer[] := array[c.requests_per_minute, least((settings ->> 'sessionRequestsPerMinute')::integer, 1000000),
     least((settings ->> 'addressRequestsPerMinute')::integer, 1000000)];
-  quick jsonb := '{}';
+  quick jsonb := '{}'::jsonb;
   total integer;
   s jsonb;
   states jsonb := '[]'::jsonb;
