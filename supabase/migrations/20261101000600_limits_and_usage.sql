@@ -506,7 +506,8 @@ begin
   -- The answer is built where the rows are read: one statement and one expression less for a call made with every request.
   select k.id, k.limit_group, k.requests_per_minute, k.last_used_at, a.id as agent_id, a.owner_id, a.instructions,
     case when k.revoked_at <= now() then 'revoked' when k.expires_at <= now() then 'expired'
-      when a.deleted_at is not null or u.deleted_at is not null then 'unknown' when not a.is_active then 'agent_inactive'
+      -- A user's agents are hidden with the user.
+      when a.deleted_at is not null then 'unknown' when not a.is_active then 'agent_inactive'
       when cardinality(k.allowed_origins) > 0 and (p_origin is null or p_origin <> all (k.allowed_origins)) then 'origin_not_allowed' end as refusal,
     jsonb_build_object('valid', true, 'key_id', k.id, 'name', k.name, 'agent_id', a.id, 'owner_id', a.owner_id,
       'agent_name', a.name, 'model_id', a.model,
@@ -514,8 +515,7 @@ begin
       'embedding_model', a.embedding_model, 'language', a.language,
         'limits', jsonb_build_object('requests_per_minute', k.requests_per_minute)) as answer
   into held
-  from public.api_keys k join public.agents a on a.id = k.agent_id join public.users u on u.id = a.owner_id
-  where k.key_hash = p_key_hash;
+  from public.api_keys k join public.agents a on a.id = k.agent_id where k.key_hash = p_key_hash;
   if not found or held.refusal is not null then
     return jsonb_build_object('valid', false, 'code', coalesce(held.refusal, 'unknown'));
   end if;
