@@ -8,13 +8,13 @@ import { type Ask, newMessages, questionOf } from "./ask.ts";
 import { type ChatCaller, identityOf } from "./caller.ts";
 import { type ConversationMessage, storedConversation, toolMetadata, wordsOf } from "./conversation.ts";
 import { denial, reportDenial } from "./denial.ts";
-import type { Attack } from "./guard.ts";
-import { attackIn, reportAttack, type Suspect, suspectOf, withoutAttacks } from "./guard-watch.ts";
+import type { Attack } from "./guard/guard.ts";
+import { attackIn, reportAttack, type Suspect, suspectOf, withoutAttacks } from "./guard/guard-watch.ts";
 import type { Idempotency } from "./idempotency.ts";
-import { understand, type Understanding } from "./memory.ts";
+import { understand, type Understanding } from "./memory/memory.ts";
 import type { Protocol } from "./protocol.ts";
 import { Timings } from "./timings.ts";
-import type { Wishes } from "./wishes.ts";
+import type { Wishes } from "./model/wishes.ts";
 
 /** A turn that was let in, with all that the model needs. */
 export type Admitted = Extract<Admission, { admitted: true }>;

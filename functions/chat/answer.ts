@@ -3,21 +3,21 @@ import { problem, toProblem } from "../../shared/errors.ts";
 import type { Match } from "../../shared/results.ts";
 import { traceHeaders } from "../../shared/trace-context.ts";
 import type { Turn } from "./admission.ts";
-import type { Attempts } from "./attempts.ts";
-import { type AnswerEnd, callModels } from "./calls.ts";
-import { createCanary } from "./canary.ts";
-import { createScreen, type ScreenedText } from "./canary-screen.ts";
-import type { Candidate } from "./candidates.ts";
-import type { Citation } from "./citations.ts";
-import type { GuardKind } from "./guard.ts";
-import { refusal } from "./guard-refusals.ts";
-import { reportFinding } from "./health.ts";
-import { readModel, type ToolCall } from "./model-stream.ts";
+import type { Attempts } from "./model/attempts.ts";
+import { type AnswerEnd, callModels } from "./model/calls.ts";
+import { createCanary } from "./guard/canary.ts";
+import { createScreen, type ScreenedText } from "./guard/canary-screen.ts";
+import type { Candidate } from "./model/candidates.ts";
+import type { Citation } from "./citations/citations.ts";
+import type { GuardKind } from "./guard/guard.ts";
+import { refusal } from "./guard/guard-refusals.ts";
+import { reportFinding } from "./model/health.ts";
+import { readModel, type ToolCall } from "./model/model-stream.ts";
 import { buildPrompt } from "./prompt.ts";
 import { nothingFound, retrieve } from "./retrieval.ts";
 import { turnSettings } from "./settings.ts";
-import { supportOf } from "./support.ts";
-import { callOptions, mayCall, wantsJson } from "./wishes.ts";
+import { supportOf } from "./citations/support.ts";
+import { callOptions, mayCall, wantsJson } from "./model/wishes.ts";
 
 /** What was answered, as far as it came. */
 export interface Answer {

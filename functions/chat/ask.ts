@@ -1,5 +1,5 @@
 import type { ConversationMessage } from "./conversation.ts";
-import type { Wishes } from "./wishes.ts";
+import type { Wishes } from "./model/wishes.ts";
 
 /** What a request asks of an agent, whatever protocol it came by. */
 export interface Ask {

@@ -1,8 +1,8 @@
 import type { LanguageModelV4Message, LanguageModelV4ToolResultPart } from "@ai-sdk/provider";
 import { z } from "zod";
 import type { Admitted } from "./admission.ts";
-import { withoutMarkers } from "./markers.ts";
-import type { ToolCall } from "./model-stream.ts";
+import { withoutMarkers } from "./citations/markers.ts";
+import type { ToolCall } from "./model/model-stream.ts";
 
 /** One message of a conversation, as it is stored and as a client may bring it along. */
 export interface ConversationMessage {

@@ -1,16 +1,16 @@
 import type { Deps } from "../../shared/deps.ts";
 import { serve } from "../../shared/http.ts";
 import { exchange } from "./exchange.ts";
-import { rate } from "./feedback.ts";
-import { listModels } from "./models.ts";
-import { native } from "./native.ts";
-import { openai } from "./openai.ts";
-import { openaiErrors as errors } from "./openai-errors.ts";
-import { resumeTurn } from "./resume.ts";
+import { rate } from "./sessions/feedback.ts";
+import { listModels } from "./protocols/models.ts";
+import { native } from "./protocols/native.ts";
+import { openai } from "./protocols/openai.ts";
+import { openaiErrors as errors } from "./protocols/openai-errors.ts";
+import { resumeTurn } from "./sessions/resume.ts";
 import { RunningTurns } from "./running.ts";
-import { readSession, resetSession } from "./sessions.ts";
-import { stopTurn } from "./stop.ts";
-import { ui } from "./ui.ts";
+import { readSession, resetSession } from "./sessions/sessions.ts";
+import { stopTurn } from "./sessions/stop.ts";
+import { ui } from "./protocols/ui.ts";
 
 type ChatDeps = Pick<Deps, "env" | "rpc" | "rpcAs" | "embed" | "resolveModel" | "log" | "background" | "now">;
 

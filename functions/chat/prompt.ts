@@ -6,12 +6,12 @@ import { renderSources, type Source } from "../../shared/sources.ts";
 import { countTokens } from "../../shared/tokens.ts";
 import type { Admitted, Turn } from "./admission.ts";
 import { type ConversationMessage, modelMessages, splitAtQuestion, wordsOf } from "./conversation.ts";
-import { withoutBracketedNumbers } from "./markers.ts";
-import type { Understanding } from "./memory.ts";
-import { meaning, memoryParts } from "./prompt-memory.ts";
+import { withoutBracketedNumbers } from "./citations/markers.ts";
+import type { Understanding } from "./memory/memory.ts";
+import { meaning, memoryParts } from "./memory/prompt-memory.ts";
 import { type PromptTexts, promptTexts } from "./prompt-texts.ts";
 import type { Found } from "./retrieval.ts";
-import { wantsJson } from "./wishes.ts";
+import { wantsJson } from "./model/wishes.ts";
 
 /** What is sent to the model. */
 export interface Prompt {

@@ -1,7 +1,7 @@
 import type { Deps } from "../../shared/deps.ts";
 import type { Match, Recalled } from "../../shared/results.ts";
 import type { Turn } from "./admission.ts";
-import { recall } from "./recall.ts";
+import { recall } from "./memory/recall.ts";
 
 /** How long the question's vector may take; a visitor waits for it, and words alone serve, too. */
 const EMBED_MS = 5000;

@@ -1,6 +1,6 @@
 import type { TurnEvent } from "../../shared/results.ts";
 import type { EventSink } from "./events.ts";
-import { native } from "./native.ts";
+import { native } from "./protocols/native.ts";
 import type { Exchange, TurnWriter } from "./protocol.ts";
 import type { TurnEnd } from "./turn.ts";
 

@@ -1,7 +1,7 @@
 import type { Fields } from "../../shared/log.ts";
 import type { Turn } from "./admission.ts";
 import type { Answer } from "./answer.ts";
-import type { Attempts } from "./attempts.ts";
+import type { Attempts } from "./model/attempts.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** What is known of a turn at its end. */

@@ -1,5 +1,5 @@
 import { type Problem, problem } from "../../shared/errors.ts";
-import type { AnswerEnd } from "./calls.ts";
+import type { AnswerEnd } from "./model/calls.ts";
 import type { StopReason } from "./lease.ts";
 import type { SettlementRequest } from "./settlement.ts";
 

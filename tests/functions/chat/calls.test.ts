@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { Attempts } from "../../../functions/chat/attempts.ts";
-import { callModels, type Finding } from "../../../functions/chat/calls.ts";
-import type { Candidate } from "../../../functions/chat/candidates.ts";
-import type { ModelEnd, Reading } from "../../../functions/chat/model-stream.ts";
+import { Attempts } from "../../../functions/chat/model/attempts.ts";
+import { callModels, type Finding } from "../../../functions/chat/model/calls.ts";
+import type { Candidate } from "../../../functions/chat/model/candidates.ts";
+import type { ModelEnd, Reading } from "../../../functions/chat/model/model-stream.ts";
 import { turnSettings } from "../../../functions/chat/settings.ts";
 import { problem } from "../../../shared/errors.ts";
 import { ProviderError } from "../../../shared/provider-error.ts";

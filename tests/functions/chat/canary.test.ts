@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
-import { canaryForms, createCanary } from "../../../functions/chat/canary.ts";
-import { LeakFilter, LONGEST_RUN } from "../../../functions/chat/canary-filter.ts";
-import { lettersIn } from "../../../functions/chat/canary-letters.ts";
-import { AnswerScreen } from "../../../functions/chat/canary-screen.ts";
-import { CitedText } from "../../../functions/chat/citations.ts";
+import { canaryForms, createCanary } from "../../../functions/chat/guard/canary.ts";
+import { LeakFilter, LONGEST_RUN } from "../../../functions/chat/guard/canary-filter.ts";
+import { lettersIn } from "../../../functions/chat/guard/canary-letters.ts";
+import { AnswerScreen } from "../../../functions/chat/guard/canary-screen.ts";
+import { CitedText } from "../../../functions/chat/citations/citations.ts";
 
 const instructions =
   `Tu es Léa, la vendeuse virtuelle de Lumière & Fils. Tu réponds avec patience et précision.

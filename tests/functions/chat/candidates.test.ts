@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { candidatesOf, firstReady, refusalOf } from "../../../functions/chat/candidates.ts";
+import { candidatesOf, firstReady, refusalOf } from "../../../functions/chat/model/candidates.ts";
 import { problem } from "../../../shared/errors.ts";
 
 const key = { id: "k", user_id: "u", provider: "openai", ciphertext: "c", metadata: {} };

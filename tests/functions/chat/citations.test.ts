@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type CitableChunk, CitedText } from "../../../functions/chat/citations.ts";
-import { bestQuote } from "../../../functions/chat/quote.ts";
+import { type CitableChunk, CitedText } from "../../../functions/chat/citations/citations.ts";
+import { bestQuote } from "../../../functions/chat/citations/quote.ts";
 import { sentencesOf } from "../../../shared/sentences.ts";
 
 const chunk = (content: string, index = 0): CitableChunk => ({

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type Entity, extractEntities } from "../../../functions/chat/entities.ts";
+import { type Entity, extractEntities } from "../../../functions/chat/memory/entities.ts";
 import { anyText } from "../../fixtures/texts.ts";
 
 /** A message and all that is to be found in it, as `type value`; `?` marks what is less likely than not. */

@@ -1,4 +1,4 @@
-import type { GuardKind } from "../../../functions/chat/guard.ts";
+import type { GuardKind } from "../../../functions/chat/guard/guard.ts";
 
 const rot13 = (text: string) =>
   text.replace(/[a-z]/gi, (letter) => {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type GuardKind, inspect, weigh } from "../../../functions/chat/guard.ts";
-import { refusal } from "../../../functions/chat/guard-refusals.ts";
+import { type GuardKind, inspect, weigh } from "../../../functions/chat/guard/guard.ts";
+import { refusal } from "../../../functions/chat/guard/guard-refusals.ts";
 import { attacks } from "./guard-attacks.ts";
 import { harmless } from "./guard-harmless.ts";
 import { heldOut } from "./guard-held-out.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { withoutBracketedNumbers } from "../../../functions/chat/markers.ts";
+import { withoutBracketedNumbers } from "../../../functions/chat/citations/markers.ts";
 import { parseSources } from "../../../shared/sources.ts";
 import { startChat } from "./fixture.ts";
 

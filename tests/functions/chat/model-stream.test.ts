@@ -1,6 +1,6 @@
 import type { LanguageModelV4, LanguageModelV4StreamPart } from "@ai-sdk/provider";
 import { assert, assertEquals } from "@std/assert";
-import { readModel, type ToolCall } from "../../../functions/chat/model-stream.ts";
+import { readModel, type ToolCall } from "../../../functions/chat/model/model-stream.ts";
 
 const usage = (input: number | undefined, output: number | undefined) => ({
   inputTokens: { total: input, noCache: input, cacheRead: undefined, cacheWrite: undefined },

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { openai, type OpenAIAsk } from "../../../functions/chat/openai.ts";
+import { openai, type OpenAIAsk } from "../../../functions/chat/protocols/openai.ts";
 import { Problem } from "../../../shared/errors.ts";
-import { openaiError } from "../../../functions/chat/openai-errors.ts";
+import { openaiError } from "../../../functions/chat/protocols/openai-errors.ts";
 
 const hello = [{ role: "user", content: "Hello" }];
 const weather = { type: "function", function: { name: "weather", parameters: { type: "object" } } };

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { type Said, standaloneQuestion } from "../../../functions/chat/standalone.ts";
+import { type Said, standaloneQuestion } from "../../../functions/chat/memory/standalone.ts";
 import { dialogues } from "../../fixtures/dialogues.ts";
 import { faq } from "../../fixtures/faq.ts";
 import { questions } from "../../fixtures/questions.ts";

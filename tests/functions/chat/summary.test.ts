@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
-import { rollSummary, SUMMARY_TOKENS, supportedSentence } from "../../../functions/chat/summary.ts";
+import { rollSummary, SUMMARY_TOKENS, supportedSentence } from "../../../functions/chat/memory/summary.ts";
 import { countTokens } from "../../../shared/tokens.ts";
 import { anyText } from "../../fixtures/texts.ts";
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { claimsOf } from "../../../functions/chat/claims.ts";
-import { type Source, supportOf } from "../../../functions/chat/support.ts";
+import { claimsOf } from "../../../functions/chat/citations/claims.ts";
+import { type Source, supportOf } from "../../../functions/chat/citations/support.ts";
 
 const source = (content: string, language: string | null = "en", heading: string | null = null): Source => ({
   title: "Handbook",

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { nextTopic, type Topic, type TopicTurn } from "../../../functions/chat/topic.ts";
+import { nextTopic, type Topic, type TopicTurn } from "../../../functions/chat/memory/topic.ts";
 
 /** Asks one question after the other. */
 function ask(questions: string[], lockTurns: number | null = 3, previous: Topic | null = null): TopicTurn {

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { callOptions, mayCall, type Wishes } from "../../../functions/chat/wishes.ts";
+import { callOptions, mayCall, type Wishes } from "../../../functions/chat/model/wishes.ts";
 
 const agent = { max_tokens: 500, temperature: 0.7, top_p: 0.9 };
 const tool = { type: "function", name: "weather", inputSchema: { type: "object" } } as const;
