@@ -3,8 +3,8 @@
 -- Who asks ----------------------------------------------------------------------------------------------------------
 
 create view private.askable_agents with (security_invoker = true) as
-select a.id as agent_id, a.owner_id, a.language, a.model, a.max_tokens, a.rag_enabled, a.match_count, a.instructions, a.config,
-  a.prompt_version_id, a.provider_key_id, a.monthly_messages, a.monthly_tokens, a.monthly_cost, p.messages as plan_messages,
+select a.id as agent_id, a.owner_id, a.model, a.max_tokens, a.rag_enabled, a.match_count, a.instructions, a.config,
+  a.provider_key_id, a.monthly_messages, a.monthly_tokens, a.monthly_cost, p.messages as plan_messages,
   p.tokens as plan_tokens,
   case when a.deleted_at is not null or u.deleted_at is not null then 'unknown' when not a.is_active then 'agent_inactive' end as refusal,
   coalesce(n.messages + n.reserved_messages >= p.messages or n.tokens + n.reserved_tokens >= p.tokens, false) as is_plan_full,
@@ -25,8 +25,8 @@ grant select on private.askable_agents to service_role;
 
 create type private.caller as (key_id uuid, user_id uuid, limit_group uuid, scopes text[], is_browser boolean, requests_per_minute integer,
   monthly_messages bigint, monthly_tokens bigint, monthly_cost numeric, last_used_at timestamptz, refusal text, channel text,
-  agent_id uuid, owner_id uuid, agent_language text, model text, max_tokens integer, rag_enabled boolean, match_count integer,
-  instructions text, config jsonb, prompt_version_id uuid, provider_key_id uuid, agent_messages bigint, agent_tokens bigint,
+  agent_id uuid, owner_id uuid, model text, max_tokens integer, rag_enabled boolean, match_count integer,
+  instructions text, config jsonb, provider_key_id uuid, agent_messages bigint, agent_tokens bigint,
   agent_cost numeric, plan_messages bigint, plan_tokens bigint, agent_refusal text, is_plan_full boolean,
   facts jsonb, prompts jsonb, agent jsonb);
 
